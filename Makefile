@@ -1,0 +1,143 @@
+# recsys: recommendations trained, evaluated and served in the database
+
+EXTENSION = recsys
+EXTVERSION = 0.1.0
+MODULE_big = recsys
+
+# PostgreSQL-free kernels, in both libraries
+KERNEL = src/kernel/als.o src/kernel/bots.o src/kernel/cooccurrence.o \
+	src/kernel/csr.o src/kernel/history.o src/kernel/merge.o src/kernel/metric.o \
+	src/kernel/score.o src/kernel/simd.o src/kernel/stats.o src/kernel/topk.o
+
+# both libraries need these rooms; each links its own copy, hidden
+COMMON = $(KERNEL) src/array.o src/idmap.o src/owner.o src/registry.o src/stream.o
+
+# recsys.so: every SQL-declared function; links no BLAS
+OBJS = $(COMMON) src/recsys.o src/metric.o src/top_k.o \
+	src/definition.o src/report.o src/run.o src/train_door.o src/cache.o src/history.o src/filter.o src/recommend.o \
+	src/similar.o src/demo_shop.o src/demo_shop_title.o \
+	src/demo_shop_world.o src/demo_shop_event.o
+
+# recsys_train.so: reached by load_external_function; links OpenBLAS
+TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o \
+	src/train/bots.o src/train/split.o src/train/parts.o src/train/evaluate.o src/train/outcome.o \
+	src/train/store.o
+
+# the install script is the parts in this order
+SQL_PARTS = head registry array metric top_k definition quality \
+	detect_bots train evaluate retrain serve demo_shop
+SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
+
+DATA_built = $(SQL_SCRIPT)
+REGRESS = extension array metric top_k demo_shop
+ISOLATION =
+REGRESS_OPTS = --inputdir=test --load-extension=recsys
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
+TAP_TESTS = 1
+PROVE_TESTS = test/t/*.pl
+
+RS_CFLAGS = -std=gnu99 -O3 -fvisibility=hidden -fno-math-errno -Wno-declaration-after-statement
+PG_CPPFLAGS = -I$(srcdir)/src -DRS_BUILD='"$(EXTVERSION)-$(MAJORVERSION)"'
+PG_CFLAGS = $(RS_CFLAGS)
+SHLIB_LINK = -Wl,-Bsymbolic -lm
+
+EXTRA_CLEAN = $(TRAIN_OBJS) $(TRAIN_OBJS:.o=.bc) recsys_train$(DLSUFFIX) \
+	$(SQL_SCRIPT)
+
+PG_CONFIG ?= pg_config
+# empty where PostgreSQL's development files are missing: "make deps" still works
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+# No LLVM bitcode: it would need clang at build time, and its inlining would
+# lose the kernels' own processor dispatch.
+override with_llvm = no
+include $(PGXS)
+
+ifeq ($(PGXS),)
+all install uninstall installcheck:
+	@sh $(or $(VPATH),.)/test/deps.sh build
+else
+
+# --- what the libraries export ---
+
+# Two lists rule it.  The compiler hides everything else beforehand, but for
+# PostgreSQL 15, whose PG_FUNCTION_INFO_V1 does not mark a function.
+SHLIB_LINK += -Wl,--version-script=$(srcdir)/src/$(basename $(@F)).map
+ifeq ($(MAJORVERSION),15)
+$(filter-out $(KERNEL),$(sort $(OBJS) $(TRAIN_OBJS))): override CFLAGS += \
+	-fvisibility=default -fno-semantic-interposition
+endif
+
+# --- the install script ---
+
+$(SQL_SCRIPT): $(SQL_PARTS:%=sql/install/%.sql) Makefile | build/flags
+	cat $(SQL_PARTS:%=$(srcdir)/sql/install/%.sql) > $@
+
+# --- recsys_train.so ---
+
+TRAIN_LIB = recsys_train$(DLSUFFIX)
+OPENBLAS_CFLAGS ?= $(shell pkg-config --cflags openblas 2>/dev/null)
+OPENBLAS_LIBS ?= $(or $(shell pkg-config --libs openblas 2>/dev/null),-lopenblas)
+
+$(filter src/train/%,$(TRAIN_OBJS)): override CPPFLAGS += $(OPENBLAS_CFLAGS)
+
+$(TRAIN_LIB): $(TRAIN_OBJS)
+	$(LINK.shared) -o $@ $(TRAIN_OBJS) $(LDFLAGS) $(LDFLAGS_SL) $(SHLIB_LINK) $(OPENBLAS_LIBS)
+
+all: $(TRAIN_LIB)
+
+.PHONY: install-train uninstall-train
+install: install-train
+install-train: $(TRAIN_LIB) installdirs
+	$(INSTALL_SHLIB) $(TRAIN_LIB) '$(DESTDIR)$(pkglibdir)/$(TRAIN_LIB)'
+
+uninstall: uninstall-train
+uninstall-train:
+	rm -f '$(DESTDIR)$(pkglibdir)/$(TRAIN_LIB)'
+
+# --- what an object file depends on ---
+
+ALL_OBJS = $(sort $(OBJS) $(TRAIN_OBJS))
+
+$(ALL_OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h) build/flags
+
+# changes when the server's version, the compiler or its flags do
+.PHONY: force
+build/flags: force
+	@mkdir -p build sql $(sort $(dir $(ALL_OBJS)))
+	@echo '$(VERSION) $(includedir_server) $(subst ','\'',$(CC) $(CFLAGS) $(CPPFLAGS))' > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+clean: clean-build
+.PHONY: clean-build
+clean-build:
+	rm -rf build
+
+endif
+
+# --- the commands of the README; none of them touches an existing cluster ---
+
+DATA_DIR ?= data
+DATA ?=
+KEEP ?=
+DEPS ?=
+export PG_CONFIG DATA_DIR KEEP DEPS
+
+.PHONY: deps demo test lint
+deps:
+	@sh $(or $(VPATH),.)/test/deps.sh test "$(DATA)"
+
+demo:
+	@sh $(or $(VPATH),.)/test/deps.sh demo "$(DATA)"
+	@sh $(or $(VPATH),.)/test/demo/demo.sh "$(DATA)"
+
+test:
+	@sh $(or $(VPATH),.)/test/deps.sh test
+	@sh $(or $(VPATH),.)/test/all.sh
+
+lint:
+	@sh $(or $(VPATH),.)/test/deps.sh lint
+	@sh $(or $(VPATH),.)/test/lint/lint.sh
+
+# the value of a variable, for the scripts
+print-%:
+	$(info $($*))@:

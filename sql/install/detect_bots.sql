@@ -1,0 +1,39 @@
+/* ---- bots ---- */
+
+CREATE FUNCTION recsys._detect_bots(recommender name, before timestamptz)
+	RETURNS TABLE (user_id text, rule text, measure float8, threshold float8)
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'recsys_detect_bots';
+COMMENT ON FUNCTION recsys._detect_bots(name, timestamptz) IS
+'users whose activity before an instant (NULL: all) is out of proportion, read as the recommender''s owner';
+
+CREATE FUNCTION recsys.detect_bots(recommender name, before timestamptz DEFAULT NULL, apply boolean DEFAULT true)
+	RETURNS TABLE (user_id text, rule text, measure float8, threshold float8)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	r recsys.recommender := recsys._recommender(detect_bots.recommender);
+	users text[];
+	rules text[];
+	measures float8[];
+	thresholds float8[];
+BEGIN
+	PERFORM recsys._check_owner(detect_bots.recommender);
+	SELECT array_agg(b.user_id), array_agg(b.rule), array_agg(b.measure), array_agg(b.threshold)
+	INTO users, rules, measures, thresholds
+	FROM recsys._detect_bots(detect_bots.recommender, detect_bots.before) b;
+	IF apply THEN
+		EXECUTE format('DELETE FROM %I.excluded_user x WHERE x.rule IN (''bot_rate'', ''bot_breadth'')
+			AND NOT x.user_id = ANY (coalesce($1, ''{}'')::%s[])', detect_bots.recommender, format_type(r.user_type, NULL))
+		USING users;
+		EXECUTE format('INSERT INTO %I.excluded_user (user_id, reason, rule)
+			SELECT b.user_id::%s, format(''%%s: %%s, more than %%s'',
+				CASE b.rule WHEN ''bot_rate'' THEN ''events in the busiest hour'' ELSE ''distinct items in the busiest day'' END,
+				b.measure, round(b.threshold::numeric, 1)), b.rule
+			FROM unnest($1, $2, $3, $4) b (user_id, rule, measure, threshold)
+			ON CONFLICT DO NOTHING', detect_bots.recommender, format_type(r.user_type, NULL))
+		USING users, rules, measures, thresholds;
+	END IF;
+	RETURN QUERY SELECT b.* FROM unnest(users, rules, measures, thresholds) b (user_id, rule, measure, threshold);
+END $$;
+COMMENT ON FUNCTION recsys.detect_bots(name, timestamptz, boolean) IS
+'users whose busiest hour (events) or busiest day (distinct items) exceeds exp(median + bot_z * 1.4826 * MAD) of the logarithms over all users; apply writes them into SHOP.excluded_user and takes out those no longer found';

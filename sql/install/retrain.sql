@@ -1,0 +1,98 @@
+/* ---------------------------------------------------------------------------
+ * The whole loop.  A procedure that commits can have no SET clause, so the
+ * search path is set anew after each commit.
+ * --------------------------------------------------------------------------- */
+
+CREATE FUNCTION recsys._fail_run(run_id int8, code text, message text, detail text, hint text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE recsys.training_run t
+	SET state = CASE WHEN code IN ('57014', '57P01') THEN 'cancelled' ELSE 'failed' END, finished_at = clock_timestamp(),
+		sqlstate = code, message = _fail_run.message, detail = nullif(_fail_run.detail, ''), hint = nullif(_fail_run.hint, '')
+	WHERE t.run_id = _fail_run.run_id;
+END $$;
+COMMENT ON FUNCTION recsys._fail_run(int8, text, text, text, text) IS 'writes down why a run failed';
+
+CREATE FUNCTION recsys._retrain_stage(run int8, recommender name, stage text, verbose boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	started timestamptz := clock_timestamp();
+	made record;
+	seconds float8;
+BEGIN
+	IF stage = 'bots' THEN
+		SELECT count(*) AS rows_in, count(*) AS rows_out, 0::int8 AS bytes, NULL::int8 AS model_id INTO made
+		FROM recsys.detect_bots(recommender);
+	ELSIF stage = 'publish' THEN
+		SELECT 1::int8 AS rows_in, recsys._publish(run) AS rows_out, 0::int8 AS bytes, NULL::int8 AS model_id INTO made;
+	ELSIF stage = 'maintain' THEN
+		SELECT 1::int8 AS rows_in, recsys._delete_old_models(recommender) AS rows_out, 0::int8 AS bytes, NULL::int8 AS model_id INTO made;
+	ELSE
+		SELECT * INTO made FROM recsys._train_stage(run, stage);
+	END IF;
+	seconds := extract(epoch FROM clock_timestamp() - started);
+	INSERT INTO recsys.training_stage VALUES (run, stage, started, seconds, made.rows_in, made.rows_out, made.bytes);
+	IF made.model_id IS NOT NULL THEN
+		UPDATE recsys.training_run t SET model_id = made.model_id WHERE t.run_id = run;
+	END IF;
+	IF verbose THEN
+		RAISE INFO '% of "%": % rows in, % out, % s', stage, recommender, made.rows_in, made.rows_out, round(seconds::numeric, 2);
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._retrain_stage(int8, name, text, boolean) IS 'runs one stage of retrain and records it';
+
+CREATE PROCEDURE recsys.retrain(recommender name, policy name DEFAULT NULL, cutoff timestamptz DEFAULT NULL,
+	evaluate boolean DEFAULT true, publish boolean DEFAULT true, random_split boolean DEFAULT false,
+	seed int8 DEFAULT 1, workers int4 DEFAULT NULL, memory text DEFAULT NULL, verbose boolean DEFAULT false)
+LANGUAGE plpgsql AS $$
+DECLARE
+	run int8;
+	stages text[];
+	stage text;
+	failed boolean := false;
+	code text;
+	message text;
+	detail text;
+	hint text;
+BEGIN
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+	CALL recsys._check_nonatomic('retrain');
+	IF workers < 0 THEN
+		RAISE EXCEPTION 'workers is %, must not be negative', workers USING ERRCODE = '22023';
+	END IF;
+	run := recsys._open_run(recommender, true);
+	PERFORM recsys._train_open(run, recommender, policy, cutoff, random_split, '{5,10,20,50}', false, seed, memory, verbose);
+	stages := CASE WHEN evaluate THEN ARRAY['load', 'split', 'train', 'evaluate'] ELSE ARRAY['load'] END
+		|| ARRAY['bots', 'train_all', 'write']
+		|| CASE WHEN publish THEN ARRAY['publish', 'maintain'] ELSE ARRAY['maintain'] END;
+	COMMIT;
+	FOREACH stage IN ARRAY stages LOOP
+		-- the first transaction shows the stage, the second one is the stage
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+		UPDATE recsys.training_run t SET stage = retrain.stage WHERE t.run_id = run;
+		COMMIT;
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+		BEGIN
+			PERFORM recsys._retrain_stage(run, recommender, stage, verbose);
+		EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
+			GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+				detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+			failed := true;
+		END;
+		IF failed THEN
+			PERFORM recsys._fail_run(run, code, message, detail, hint);
+			PERFORM recsys._train_close();
+			COMMIT;
+			RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message, DETAIL = detail, HINT = hint;
+		END IF;
+		COMMIT;
+	END LOOP;
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+	UPDATE recsys.training_run t SET state = 'succeeded', finished_at = clock_timestamp() WHERE t.run_id = run;
+	PERFORM recsys._train_close();
+	PERFORM recsys._unlock_run(recommender);
+	COMMIT;
+END $$;
+COMMENT ON PROCEDURE recsys.retrain(name, name, timestamptz, boolean, boolean, boolean, int8, int4, text, boolean) IS
+'the whole loop in one call: load, split at the cutoff (NULL: the time below which 90 % of interactions lie, at midnight), train and evaluate policy (NULL: the live one) beside popularity and its parts, train on everything, store and publish; commits stage by stage, so not inside a transaction block';

@@ -1,0 +1,134 @@
+/* ---------------------------------------------------------------------------
+ * Runs: one training per recommender at a time, stage by stage.
+ *
+ * The stages keep their data in this backend's memory from one to the next;
+ * each runs the recommender's SQL as its owner.
+ * --------------------------------------------------------------------------- */
+
+CREATE FUNCTION recsys._lock_run(recommender name, session boolean) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_lock_run';
+COMMENT ON FUNCTION recsys._lock_run(name, boolean) IS
+'takes the lock that lets one training of a recommender run, for the session or the transaction; 55006 when it is held';
+
+CREATE FUNCTION recsys._unlock_run(recommender name) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_unlock_run';
+COMMENT ON FUNCTION recsys._unlock_run(name) IS 'releases the session''s lock of a recommender';
+
+CREATE PROCEDURE recsys._check_nonatomic(what text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'recsys_check_nonatomic';
+COMMENT ON PROCEDURE recsys._check_nonatomic(text) IS
+'raises 25001 where the caller cannot commit: inside a transaction block or a function';
+
+CREATE FUNCTION recsys._open_run(recommender name, session boolean) RETURNS int8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	id int8;
+BEGIN
+	PERFORM recsys._check_owner(recommender);
+	PERFORM recsys._lock_run(recommender, session);
+	-- the lock is ours, so no other run can be alive
+	UPDATE recsys.training_run t SET state = 'lost', finished_at = clock_timestamp(),
+		message = 'the server or the session went away'
+	WHERE t.recommender = _open_run.recommender AND t.state = 'running';
+	INSERT INTO recsys.training_run AS t (recommender, state, stage, pid, backend_start)
+	SELECT recommender, 'running', 'load', pg_backend_pid(), coalesce(a.backend_start, now())
+	FROM (SELECT) one LEFT JOIN pg_stat_get_activity(pg_backend_pid()) a ON true
+	RETURNING t.run_id INTO id;
+	RETURN id;
+END $$;
+COMMENT ON FUNCTION recsys._open_run(name, boolean) IS
+'takes the lock of a recommender, marks runs that died, and registers a new run; returns its run_id';
+
+CREATE FUNCTION recsys._train_open(run_id int8, recommender name, policy name, cutoff timestamptz,
+	random_split boolean, ks int4[], per_user boolean, seed int8, memory text, verbose boolean) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_open';
+COMMENT ON FUNCTION recsys._train_open(int8, name, name, timestamptz, boolean, int4[], boolean, int8, text, boolean) IS
+'prepares this backend for the stages of a run';
+
+CREATE FUNCTION recsys._train_stage(run_id int8, stage text, OUT rows_in int8, OUT rows_out int8, OUT bytes int8, OUT model_id int8)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_stage';
+COMMENT ON FUNCTION recsys._train_stage(int8, text) IS
+'runs one stage: load, split, train, evaluate, train_all, train_before (the cutoff) or write; model_id once there is one';
+
+CREATE FUNCTION recsys._train_close() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_close';
+COMMENT ON FUNCTION recsys._train_close() IS 'frees what the stages hold in this backend';
+
+CREATE FUNCTION recsys._publish(run_id int8) RETURNS int8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	changed int8;
+BEGIN
+	-- a model of another policy than the live one is ready to be asked for by name, not live
+	UPDATE recsys.recommender r SET live_model_id = m.model_id
+	FROM recsys.training_run t JOIN recsys.model m USING (model_id)
+	WHERE t.run_id = _publish.run_id AND r.recommender = t.recommender
+	AND m.status = 'ready' AND m.policy = r.live_policy;
+	GET DIAGNOSTICS changed = ROW_COUNT;
+	RETURN changed;
+END $$;
+COMMENT ON FUNCTION recsys._publish(int8) IS
+'makes the model of a run the one that is served, by one UPDATE; returns how many recommenders changed';
+
+CREATE FUNCTION recsys._delete_old_models(recommender name) RETURNS int8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	r recsys.recommender := recsys._recommender(recommender);
+	old int8[];
+	t name;
+BEGIN
+	SELECT array_agg(m.model_id) INTO old
+	FROM (SELECT m.model_id, row_number() OVER (PARTITION BY m.policy ORDER BY m.model_id DESC) AS age
+		FROM recsys.model m WHERE m.recommender = _delete_old_models.recommender AND m.status = 'ready') m
+	WHERE m.age > (r.settings ->> 'keep_models')::int AND m.model_id IS DISTINCT FROM r.live_model_id;
+	FOREACH t IN ARRAY ARRAY['popularity', 'item_neighbor', 'item_factor', 'user_factor'] LOOP
+		IF old IS NOT NULL THEN
+			EXECUTE format('DELETE FROM %I.%I WHERE model_id = ANY ($1)', recommender, t) USING old;
+		END IF;
+		EXECUTE format('ANALYZE %I.%I', recommender, t);
+	END LOOP;
+	UPDATE recsys.model m SET status = 'deleted' WHERE m.model_id = ANY (old);
+	DELETE FROM recsys.model_gram g WHERE g.model_id = ANY (old);
+	RETURN coalesce(cardinality(old), 0);
+END $$;
+COMMENT ON FUNCTION recsys._delete_old_models(name) IS
+'deletes the parts of all but the newest keep_models models of each policy, never the live one''s, and analyzes the tables; returns how many';
+
+CREATE FUNCTION recsys._run_stages(run_id int8, stages text[]) RETURNS int8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	stage text;
+	made record;
+	started timestamptz;
+	model int8;
+BEGIN
+	FOREACH stage IN ARRAY stages LOOP
+		started := clock_timestamp();
+		SELECT * INTO made FROM recsys._train_stage(run_id, stage);
+		INSERT INTO recsys.training_stage VALUES (run_id, stage, started,
+			extract(epoch FROM clock_timestamp() - started), made.rows_in, made.rows_out, made.bytes);
+		model := coalesce(made.model_id, model);
+	END LOOP;
+	PERFORM recsys._train_close();
+	UPDATE recsys.training_run t SET state = 'succeeded', stage = _run_stages.stages[cardinality(stages)],
+		finished_at = clock_timestamp(), model_id = model
+	WHERE t.run_id = _run_stages.run_id;
+	RETURN model;
+END $$;
+COMMENT ON FUNCTION recsys._run_stages(int8, text[]) IS
+'runs stages within the caller''s transaction; returns the model_id, if one was made';
+
+CREATE FUNCTION recsys.train(recommender name, policy name DEFAULT NULL, cutoff timestamptz DEFAULT NULL,
+	seed int8 DEFAULT 1, memory text DEFAULT NULL) RETURNS int8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	run int8 := recsys._open_run(train.recommender, false);
+BEGIN
+	PERFORM recsys._train_open(run, train.recommender, train.policy, train.cutoff, false, '{10}', false, train.seed, train.memory, false);
+	RETURN recsys._run_stages(run, ARRAY['load', CASE WHEN train.cutoff IS NULL THEN 'train_all' ELSE 'train_before' END, 'write']);
+END $$;
+COMMENT ON FUNCTION recsys.train(name, name, timestamptz, int8, text) IS
+'trains one policy (NULL: the live one) on all interactions, or on those before the cutoff, and stores the model without publishing it; returns model_id';

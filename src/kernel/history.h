@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * history.h
+ *	  The part of a user's merged history that a user's vector is solved from.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RS_HISTORY_H
+#define RS_HISTORY_H
+
+#include "merge.h"
+
+/*
+ * Keeps, in place, the newest limit positive events of a merged history,
+ * ordered by item; ties in time by item.  Returns how many.
+ */
+extern int	rs_newest_positive(RsEvent *history, int n, int limit);
+
+#endif							/* RS_HISTORY_H */

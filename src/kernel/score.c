@@ -1,0 +1,120 @@
+/*-------------------------------------------------------------------------
+ *
+ * score.c
+ *	  One user's scores for every item, from the parts of a model.
+ *
+ * Each part's evidence is divided by its largest value over the items that
+ * may be shown, so that the parts are comparable whatever their units, and
+ * added with the blend's weights.  A part without a positive value has nothing
+ * to say, and its weight goes to the other part.
+ *
+ * The blend is in double and clamped to what a float holds: a factor score far
+ * below a tiny largest one would overflow otherwise.
+ *
+ * Limits: a NaN among the inputs is a NaN in that item's score, which no list
+ * ever selects.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+
+#include "score.h"
+#include "simd.h"
+
+/* Scatters the neighbours of the history's items. */
+void
+rs_neighbor_scores(const uint64_t *start, const RsNeighbor *neighbor,
+				   int n, const uint32_t *item, const float *weight,
+				   float *out)
+{
+	int			h;
+
+	for (h = 0; h < n; h++)
+	{
+		uint64_t	end = start[(size_t) item[h] + 1];
+		uint64_t	e;
+
+		for (e = start[item[h]]; e < end; e++)
+			out[neighbor[e].item] += weight[h] * neighbor[e].similarity;
+	}
+}
+
+/* One product per item. */
+void
+rs_factor_scores(const float *y, uint32_t nitems, int factors,
+				 const float *x, float *out)
+{
+	float		(*dot) (const float *, const float *, int) = rs_simd->dot;
+	uint32_t	i;
+
+	for (i = 0; i < nitems; i++)
+		out[i] = dot(x, y + (size_t) i * factors, factors);
+}
+
+/* The largest value over the items not hidden; 0 if none is positive */
+static float
+largest(const float *value, const bool *hidden, uint32_t nitems)
+{
+	float		max = 0;
+	uint32_t	i;
+
+	if (value == NULL)
+		return 0;
+	for (i = 0; i < nitems; i++)
+		if (value[i] > max && !(hidden != NULL && hidden[i]))
+			max = value[i];
+	return max;
+}
+
+/* The nearest number that a float holds; NaN stays */
+static inline float
+clamp(double v)
+{
+	if (v > FLT_MAX)
+		return FLT_MAX;
+	return v < -FLT_MAX ? -FLT_MAX : (float) v;
+}
+
+/*
+ * See score.h.  Each element is read before it is written, so score may be
+ * neighbor or factor.
+ */
+void
+rs_blend(const float *neighbor, const float *factor, const float *popularity,
+		 const bool *hidden, uint32_t nitems, double blend, float *score)
+{
+	double		n_max = largest(neighbor, hidden, nitems);
+	double		f_max = largest(factor, hidden, nitems);
+	double		n_scale = 0;
+	double		f_scale = 0;
+	uint32_t	i;
+
+	if (n_max > 0)
+		n_scale = (f_max > 0 ? blend : 1) / n_max;
+	if (f_max > 0)
+		f_scale = (n_max > 0 ? 1 - blend : 1) / f_max;
+
+	if (n_max > 0 && f_max > 0)
+		for (i = 0; i < nitems; i++)
+			score[i] = clamp(n_scale * neighbor[i] + f_scale * factor[i] +
+							 (double) RS_POPULARITY_SHARE * popularity[i]);
+	else if (n_max > 0 || f_max > 0)
+	{
+		const float *only = n_max > 0 ? neighbor : factor;
+		double		scale = n_max > 0 ? n_scale : f_scale;
+
+		for (i = 0; i < nitems; i++)
+			score[i] = clamp(scale * only[i] +
+							 (double) RS_POPULARITY_SHARE * popularity[i]);
+	}
+	else
+		for (i = 0; i < nitems; i++)
+			score[i] = popularity[i];
+
+	if (hidden != NULL)
+		for (i = 0; i < nitems; i++)
+			if (hidden[i])
+				score[i] = -INFINITY;
+}

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * simd.h
+ *	  Vector kernels behind one table of function pointers.
+ *
+ * The table is chosen once by the processor's features; the environment
+ * variable RS_SIMD (generic, avx2, avx512) can only lower the choice, for
+ * tests.  Each level sums in its own fixed order, so results are the same
+ * from run to run on one processor and agree within rounding across levels.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RS_SIMD_H
+#define RS_SIMD_H
+
+typedef struct RsSimd
+{
+	const char *name;			/* "generic", "avx2" or "avx512" */
+
+	/* sum of a[i] * b[i], accumulated in double */
+	double		(*dot_wide) (const float *a, const float *b, int n);
+
+	/* the same, accumulated in float: for scoring many items */
+	float		(*dot) (const float *a, const float *b, int n);
+
+	/* y += alpha * x */
+	void		(*axpy) (float alpha, const float *x, float *y, int n);
+
+	/*
+	 * Lower triangle of the row-major n x n matrix a += sum over the m rows
+	 * x[r] (each n long) of weight[r] * x[r] x[r]'.
+	 */
+	void		(*syrk_lower) (const float *const *x, const float *weight,
+							   int m, float *a, int n);
+
+	/*
+	 * In-place Cholesky factorisation of the lower triangle of the row-major
+	 * n x n matrix a.  Returns 0, or the 1-based number of the first pivot
+	 * that is not positive and finite.
+	 */
+	int			(*cholesky) (float *a, int n);
+} RsSimd;
+
+extern const RsSimd *rs_simd;
+
+extern void rs_simd_init(void);
+
+#endif							/* RS_SIMD_H */

@@ -1,0 +1,510 @@
+/*-------------------------------------------------------------------------
+ *
+ * recommend.c
+ *	  The k best items for a user or a session.
+ *
+ * Score every item that the model knows (kernel/score.h), then take items in
+ * the order of their scores through the filter, in doubling batches, until k
+ * pass or the catalog ends; what is still missing is filled from the catalog's
+ * items without interactions, newest first.
+ *
+ * Everything runs as the caller, in its snapshot, and writes nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "serve.h"
+#include "kernel/als.h"
+#include "kernel/score.h"
+#include "kernel/topk.h"
+
+PG_FUNCTION_INFO_V1(recsys_recommend);
+PG_FUNCTION_INFO_V1(recsys_recommend_for_items);
+
+#define FIRST_BATCH		64
+#define MOST_ROWS		1000000
+
+typedef struct Request
+{
+	RsRecommender *r;
+	RsModel    *m;
+	RsMethod	method;
+	RsHistory  *h;
+	RsIdMap    *only;			/* NULL = no restriction */
+	int			k;
+	int			after;
+	RsFilter   *filter;
+
+	/* scores */
+	float	   *score;			/* by column, final */
+	float	   *neighbor;		/* evidence by column, or NULL */
+	float	   *factor;			/* evidence by column, or NULL */
+	uint64	   *start;			/* neighbours of the history, by its place */
+	RsNeighbor *neighbors;
+} Request;
+
+/* one row of the answer */
+typedef struct Listed
+{
+	Datum		item;
+	double		score;
+	const char *source;
+	char	   *reason;
+	bool		has_because;
+	Datum		because;
+} Listed;
+
+/* ---- arguments ---- */
+
+void
+rs_check_k(FunctionCallInfo fcinfo, int arg, const char *name, int *value)
+{
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be NULL", name)));
+	*value = PG_GETARG_INT32(arg);
+	if (*value < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is %d, must not be negative", name, *value)));
+}
+
+void
+rs_check_id_argument(FunctionCallInfo fcinfo, int arg, Oid type, const char *name)
+{
+	Oid			given = get_fn_expr_argtype(fcinfo->flinfo, arg);
+
+	if (given != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s has type %s, must be %s", name,
+						OidIsValid(given) ? format_type_be(given) : "unknown",
+						format_type_be(type)),
+				 errhint("Call the function of the recommender's own schema, or recsys.refresh_functions.")));
+}
+
+RsIdMap *
+rs_id_set(FunctionCallInfo fcinfo, int arg, Oid type, const char *name)
+{
+	RsIdMap    *set;
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	rs_check_id_argument(fcinfo, arg, get_array_type(type), name);
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	set = rs_idmap_create(type, CurrentMemoryContext);
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), type, typlen, typbyval,
+					  typalign, &values, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			rs_idmap_add(set, values[i]);
+	return set;
+}
+
+char *
+rs_item_label(RsRecommender *r, Datum item)
+{
+	Oid			output;
+	bool		varlena;
+
+	if (r->has_catalog)
+	{
+		Oid			type = r->item_type;
+
+		if (SPI_execute_with_args(psprintf("SELECT min(c.title) FROM %s.catalog c WHERE c.item_id = $1", r->schema),
+								  1, &type, &item, NULL, true, 1) != SPI_OK_SELECT)
+			elog(ERROR, "could not read a title");
+		if (SPI_processed == 1)
+		{
+			char	   *title = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+
+			if (title != NULL)
+				return title;
+		}
+	}
+	getTypeOutputInfo(r->item_type, &output, &varlena);
+	return OidOutputFunctionCall(output, item);
+}
+
+/* ---- scores ---- */
+
+typedef struct NeighborRow
+{
+	int			place;			/* in the history */
+	int			rank;
+	RsNeighbor	neighbor;
+} NeighborRow;
+
+static int
+compare_neighbor_rows(const void *a, const void *b)
+{
+	const NeighborRow *x = a;
+	const NeighborRow *y = b;
+
+	if (x->place != y->place)
+		return x->place - y->place;
+	return x->rank - y->rank;
+}
+
+/* The history's items as an array. */
+static Datum
+history_items(const Request *q)
+{
+	Datum	   *values = palloc((q->h->n + 1) * sizeof(Datum));
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	for (int i = 0; i < q->h->n; i++)
+		values[i] = rs_idmap_datum(q->m->items, q->h->column[i]);
+	get_typlenbyvalalign(q->r->item_type, &typlen, &typbyval, &typalign);
+	return PointerGetDatum(construct_array(values, q->h->n, q->r->item_type,
+										   typlen, typbyval, typalign));
+}
+
+/*
+ * Evidence of the neighbours, in the order in which the evaluation sums it:
+ * by the history's items, then by rank.
+ */
+static void
+score_neighbors(Request *q)
+{
+	Oid			type = get_array_type(q->r->item_type);
+	Datum		items = history_items(q);
+	NeighborRow *rows;
+	uint32	   *place;
+	uint64		n;
+
+	if (SPI_execute_with_args(psprintf("SELECT h.place::pg_catalog.int4 - 1, n.neighbor_id, n.rank, n.users_both, n.similarity"
+									   " FROM pg_catalog.unnest($1) WITH ORDINALITY h (item_id, place)"
+									   " JOIN %s.item_neighbor n ON n.model_id = " INT64_FORMAT " AND n.item_id = h.item_id",
+									   q->r->schema, q->m->model_id),
+							  1, &type, &items, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the neighbours");
+	n = SPI_processed;
+	rows = palloc_extended((n + 1) * sizeof(NeighborRow), MCXT_ALLOC_HUGE);
+	for (uint64 i = 0; i < n; i++)
+	{
+		rows[i].place = DatumGetInt32(rs_spi_value(i, 1));
+		rows[i].rank = DatumGetInt32(rs_spi_value(i, 3));
+		rows[i].neighbor.item = rs_idmap_find(q->m->items, rs_spi_value(i, 2));
+		rows[i].neighbor.users_both = DatumGetInt32(rs_spi_value(i, 4));
+		rows[i].neighbor.similarity = (float) DatumGetFloat8(rs_spi_value(i, 5));
+		if (rows[i].neighbor.item == RS_NO_ID)
+			elog(ERROR, "a neighbour is no item of model " INT64_FORMAT, q->m->model_id);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	qsort(rows, n, sizeof(NeighborRow), compare_neighbor_rows);
+
+	q->start = palloc0((q->h->n + 1) * sizeof(uint64));
+	q->neighbors = palloc_extended((n + 1) * sizeof(RsNeighbor), MCXT_ALLOC_HUGE);
+	for (uint64 i = 0; i < n; i++)
+	{
+		q->neighbors[i] = rows[i].neighbor;
+		q->start[rows[i].place + 1]++;
+	}
+	place = palloc((q->h->n + 1) * sizeof(uint32));
+	for (int i = 0; i < q->h->n; i++)
+	{
+		q->start[i + 1] += q->start[i];
+		place[i] = i;
+	}
+	q->neighbor = palloc_extended(Max(q->m->nitems, 1) * sizeof(float), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	rs_neighbor_scores(q->start, q->neighbors, q->h->n, place, q->h->weight, q->neighbor);
+	pfree(rows);
+}
+
+/* Evidence of the factors: the user's vector solved from the history. */
+static void
+score_factors(Request *q)
+{
+	const RsModel *m = q->m;
+	float	   *work = palloc(rs_als_workspace(m->factors) * sizeof(float));
+	float	   *x = palloc(m->factors * sizeof(float));
+
+	rs_als_row(m->factors, m->gram, (float) m->alpha0,
+			   (float) rs_als_ridge(m->lambda, m->nu, m->alpha0, q->h->n, m->nitems),
+			   q->h->n, q->h->column, q->h->weight, m->item_factor, work, x);
+	q->factor = palloc_extended(Max(m->nitems, 1) * sizeof(float), MCXT_ALLOC_HUGE);
+	rs_factor_scores(m->item_factor, m->nitems, m->factors, x, q->factor);
+}
+
+/* Final scores; -infinity for what this user or call must not see. */
+static void
+score_items(Request *q)
+{
+	const RsModel *m = q->m;
+	bool	   *hidden = palloc_extended(Max(m->nitems, 1) * sizeof(bool), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (uint32 i = 0; i < rs_idmap_count(q->h->hidden); i++)
+	{
+		uint32		column = rs_idmap_find(m->items, rs_idmap_datum(q->h->hidden, i));
+
+		if (column != RS_NO_ID)
+			hidden[column] = true;
+	}
+	if (q->h->n > 0 && (q->method == RS_ITEM_ITEM || q->method == RS_FUNNEL))
+		score_neighbors(q);
+	if (q->h->n > 0 && (q->method == RS_FACTORS || q->method == RS_FUNNEL) && m->factors > 0)
+		score_factors(q);
+	q->score = palloc_extended(Max(m->nitems, 1) * sizeof(float), MCXT_ALLOC_HUGE);
+	rs_blend(q->neighbor, q->factor, m->popularity, hidden, m->nitems, m->blend, q->score);
+	if (q->only != NULL)
+		for (uint32 i = 0; i < m->nitems; i++)
+			if (rs_idmap_find(q->only, rs_idmap_datum(m->items, i)) == RS_NO_ID)
+				q->score[i] = -INFINITY;
+	pfree(hidden);
+}
+
+/* ---- the list ---- */
+
+/*
+ * The best items that pass the filter, up to the page's end; returns how many.
+ */
+static int
+rank_items(Request *q, int wanted, uint32 *columns)
+{
+	int			found = 0;
+	uint32		seen = 0;
+	uint32		batch = Max(FIRST_BATCH, 2 * (uint32) wanted);
+
+	while (found < wanted && seen < q->m->nitems)
+	{
+		uint32		top = Min(seen + batch, q->m->nitems);
+		RsScored   *best = palloc_extended(top * sizeof(RsScored), MCXT_ALLOC_HUGE);
+		uint32		n = rs_topk_float(q->score, q->m->nitems, top, best);
+		Datum	   *items;
+		bool	   *pass;
+
+		if (n <= seen)
+			break;
+		items = palloc_extended((n - seen) * sizeof(Datum), MCXT_ALLOC_HUGE);
+		pass = palloc_extended((n - seen) * sizeof(bool), MCXT_ALLOC_HUGE);
+		for (uint32 i = seen; i < n; i++)
+			items[i - seen] = rs_idmap_datum(q->m->items, best[i].id);
+		rs_filter_items(q->filter, items, n - seen, pass);
+		for (uint32 i = seen; i < n && found < wanted; i++)
+			if (pass[i - seen])
+				columns[found++] = best[i].id;
+		pfree(best);
+		pfree(items);
+		pfree(pass);
+		seen = n;
+		batch *= 2;
+		CHECK_FOR_INTERRUPTS();
+	}
+	return found;
+}
+
+/* The history's item that speaks most for a neighbour, as its column. */
+static uint32
+strongest_neighbor(const Request *q, uint32 column)
+{
+	uint32		best = RS_NO_ID;
+	float		most = 0;
+
+	for (int i = 0; i < q->h->n; i++)
+		for (uint64 j = q->start[i]; j < q->start[i + 1]; j++)
+			if (q->neighbors[j].item == column &&
+				q->h->weight[i] * q->neighbors[j].similarity > most)
+			{
+				most = q->h->weight[i] * q->neighbors[j].similarity;
+				best = q->h->column[i];
+			}
+	return best;
+}
+
+/* Source and reason of an item that the model scored. */
+static void
+describe(const Request *q, uint32 column, Listed *row)
+{
+	row->item = rs_idmap_datum(q->m->items, column);
+	row->score = q->score[column];
+	if (q->neighbor != NULL && q->neighbor[column] > 0)
+	{
+		uint32		because = strongest_neighbor(q, column);
+
+		row->source = "neighbor";
+		row->has_because = true;
+		row->because = rs_idmap_datum(q->m->items, because);
+		row->reason = psprintf("goes with \"%s\"", rs_item_label(q->r, row->because));
+	}
+	else if (q->factor != NULL && q->factor[column] > 0)
+	{
+		row->source = "factor";
+		row->reason = pstrdup("fits the user's taste");
+	}
+	else
+	{
+		row->source = "popularity";
+		row->reason = pstrdup("popular with other users");
+	}
+}
+
+/* Writes the rows of the page into the caller's tuplestore. */
+static void
+return_list(FunctionCallInfo fcinfo, Request *q)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			most = Min((int64) q->k + q->after, MOST_ROWS);
+	uint32	   *columns = palloc_extended((most + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	Datum	   *fresh = palloc_extended((most + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
+	int			found;
+	int			nfresh;
+
+	score_items(q);
+	found = q->k == 0 ? 0 : rank_items(q, most, columns);
+	nfresh = q->k == 0 ? 0 :
+		rs_filter_fresh(q->filter, q->m, q->h->hidden, q->only, most - found, fresh);
+	for (int rank = q->after; rank < found + nfresh; rank++)
+	{
+		Listed		row = {0};
+		Datum		values[6];
+		bool		nulls[6] = {false};
+
+		if (rank < found)
+			describe(q, columns[rank], &row);
+		else
+		{
+			row.item = fresh[rank - found];
+			row.source = "fresh";
+			row.reason = pstrdup("new in the catalog");
+		}
+		values[0] = Int32GetDatum(rank + 1);
+		values[1] = row.item;
+		values[2] = Float8GetDatum(row.score);
+		values[3] = CStringGetTextDatum(row.source);
+		values[4] = CStringGetTextDatum(row.reason);
+		values[5] = row.because;
+		nulls[5] = !row.has_because;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+/* What this function returns, whatever its caller believes. */
+static void
+declare_result(FunctionCallInfo fcinfo, Oid item_type)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
+		!(rsinfo->allowedModes & SFRM_Materialize))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setDesc = CreateTemplateTupleDesc(6);
+	TupleDescInitEntry(rsinfo->setDesc, 1, "rank", INT4OID, -1, 0);
+	TupleDescInitEntry(rsinfo->setDesc, 2, "item_id", item_type, -1, 0);
+	TupleDescInitEntry(rsinfo->setDesc, 3, "score", FLOAT8OID, -1, 0);
+	TupleDescInitEntry(rsinfo->setDesc, 4, "source", TEXTOID, -1, 0);
+	TupleDescInitEntry(rsinfo->setDesc, 5, "reason", TEXTOID, -1, 0);
+	TupleDescInitEntry(rsinfo->setDesc, 6, "because_item_id", item_type, -1, 0);
+	rsinfo->setResult = tuplestore_begin_heap(rsinfo->allowedModes & SFRM_Materialize_Random,
+											  false, work_mem);
+	MemoryContextSwitchTo(old);
+}
+
+/* Opens a request: registry, policy, model. */
+static void
+open_request(FunctionCallInfo fcinfo, Request *q, int filter_arg, int policy_arg)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("recommender must not be NULL")));
+	q->r = rs_registry_get(NameStr(*PG_GETARG_NAME(0)), CurrentMemoryContext);
+	declare_result(fcinfo, q->r->item_type);
+	q->filter = rs_filter_make(q->r, PG_ARGISNULL(filter_arg) ? NULL : PG_GETARG_JSONB_P(filter_arg));
+	q->m = rs_model_for_policy(q->r, PG_ARGISNULL(policy_arg) ? NULL : PG_GETARG_NAME(policy_arg),
+							   &q->method);
+}
+
+/* Items that the call leaves out join those hidden from the user. */
+static void
+hide_set(RsHistory *h, RsIdMap *set)
+{
+	if (set != NULL)
+		for (uint32 i = 0; i < rs_idmap_count(set); i++)
+			rs_idmap_add(h->hidden, rs_idmap_datum(set, i));
+}
+
+/*
+ * _recommend(recommender, for_user, k, after, only_items, except_items, filter,
+ * policy, as_of)
+ */
+Datum
+recsys_recommend(PG_FUNCTION_ARGS)
+{
+	Request		q = {0};
+	int			level;
+
+	SPI_connect();
+	level = rs_search_path_push();
+	open_request(fcinfo, &q, 6, 7);
+	rs_check_id_argument(fcinfo, 1, q.r->user_type, "for_user");
+	rs_check_k(fcinfo, 2, "k", &q.k);
+	rs_check_k(fcinfo, 3, "after", &q.after);
+	q.only = rs_id_set(fcinfo, 4, q.r->item_type, "only_items");
+	if (PG_ARGISNULL(1))
+	{
+		q.h = palloc0(sizeof(RsHistory));
+		q.h->hidden = rs_idmap_create(q.r->item_type, CurrentMemoryContext);
+	}
+	else
+		q.h = rs_history_of_user(q.r, q.m, PG_GETARG_DATUM(1), !PG_ARGISNULL(8),
+								 PG_ARGISNULL(8) ? 0 : PG_GETARG_TIMESTAMPTZ(8));
+	hide_set(q.h, rs_id_set(fcinfo, 5, q.r->item_type, "except_items"));
+	return_list(fcinfo, &q);
+	AtEOXact_GUC(false, level);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
+ * _recommend_for_items(recommender, for_items, k, except_items, filter, policy)
+ */
+Datum
+recsys_recommend_for_items(PG_FUNCTION_ARGS)
+{
+	Request		q = {0};
+	int			level;
+	Oid			array_type;
+
+	SPI_connect();
+	level = rs_search_path_push();
+	open_request(fcinfo, &q, 4, 5);
+	array_type = get_array_type(q.r->item_type);
+	rs_check_id_argument(fcinfo, 1, array_type, "for_items");
+	rs_check_k(fcinfo, 2, "k", &q.k);
+	q.h = rs_history_of_items(q.r, q.m, PG_ARGISNULL(1) ?
+							  PointerGetDatum(construct_empty_array(q.r->item_type)) :
+							  PG_GETARG_DATUM(1));
+	hide_set(q.h, rs_id_set(fcinfo, 3, q.r->item_type, "except_items"));
+	return_list(fcinfo, &q);
+	AtEOXact_GUC(false, level);
+	SPI_finish();
+	return (Datum) 0;
+}

@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * run.c
+ *	  What lets one training of a recommender run at a time.
+ *
+ * The lock is a heavyweight lock on the recommender's schema, in a mode that
+ * conflicts with itself and with DROP SCHEMA but with nothing else that the
+ * schema's users do.  Held for the session it survives the commits between
+ * stages; the server drops it on error, cancel and terminate.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_namespace.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "catalog/namespace.h"
+
+PG_FUNCTION_INFO_V1(recsys_lock_run);
+PG_FUNCTION_INFO_V1(recsys_unlock_run);
+PG_FUNCTION_INFO_V1(recsys_check_nonatomic);
+
+#define RUN_LOCK	ShareUpdateExclusiveLock
+
+static void
+set_tag(LOCKTAG *tag, Name recommender)
+{
+	Oid			schema = get_namespace_oid(NameStr(*recommender), false);
+
+	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, NamespaceRelationId, schema, 0);
+}
+
+/*
+ * _lock_run(recommender, session): 55006 where another session holds it.
+ */
+Datum
+recsys_lock_run(PG_FUNCTION_ARGS)
+{
+	Name		recommender = PG_GETARG_NAME(0);
+	bool		session = PG_GETARG_BOOL(1);
+	LOCKTAG		tag;
+	LockAcquireResult result;
+
+	set_tag(&tag, recommender);
+	result = LockAcquire(&tag, RUN_LOCK, session, true);
+	if (result == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("a training of recommender \"%s\" is running already",
+						NameStr(*recommender)),
+				 errhint("SELECT pid, stage, started_at FROM recsys.training_run WHERE state = 'running' shows it.")));
+	PG_RETURN_VOID();
+}
+
+/* _unlock_run(recommender): of the lock held for the session. */
+Datum
+recsys_unlock_run(PG_FUNCTION_ARGS)
+{
+	LOCKTAG		tag;
+
+	set_tag(&tag, PG_GETARG_NAME(0));
+	LockRelease(&tag, RUN_LOCK, true);
+	PG_RETURN_VOID();
+}
+
+/*
+ * _check_nonatomic(what): a procedure, because only CALL tells the callee
+ * whether its caller may commit.
+ */
+Datum
+recsys_check_nonatomic(PG_FUNCTION_ARGS)
+{
+	CallContext *context = (CallContext *) fcinfo->context;
+
+	if (context == NULL || !IsA(context, CallContext) || context->atomic ||
+		IsTransactionBlock())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s cannot run inside a transaction block or a function",
+						PG_ARGISNULL(0) ? "it" : text_to_cstring(PG_GETARG_TEXT_PP(0))),
+				 errdetail("It commits after each stage."),
+				 errhint("Make the CALL the only statement, outside BEGIN.")));
+	PG_RETURN_VOID();
+}

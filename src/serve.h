@@ -1,0 +1,79 @@
+/*-------------------------------------------------------------------------
+ *
+ * serve.h
+ *	  What the rooms of serving hand to each other.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RS_SERVE_H
+#define RS_SERVE_H
+
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+#include "idmap.h"
+#include "registry.h"
+#include "kernel/merge.h"
+
+/* ---- cache.c: a model in memory ---- */
+
+typedef struct RsModel
+{
+	MemoryContext context;
+	Oid			schema;
+	int64		model_id;
+	RsMethod	method;
+	double		alpha0;
+	double		lambda;
+	double		nu;
+	double		blend;
+	RsIdMap    *items;			/* numbered in the order of the ids */
+	uint32		nitems;
+	float	   *popularity;		/* 0 .. 1 */
+	int			factors;		/* 0 = the model has none */
+	float	   *item_factor;	/* nitems x factors */
+	float	   *gram;
+} RsModel;
+
+/* the model and the method by which a policy (NULL: the live one) scores */
+extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsMethod *method);
+
+/* ---- history.c: what the user has done ---- */
+
+typedef struct RsHistory
+{
+	int			n;				/* positive items that the model knows */
+	uint32	   *column;
+	float	   *weight;
+	RsIdMap    *hidden;			/* items never to be listed to this user */
+} RsHistory;
+
+extern RsHistory *rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
+									 bool has_as_of, TimestampTz as_of);
+extern RsHistory *rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items);
+
+/* ---- filter.c: which items may be listed at this moment ---- */
+
+typedef struct RsFilter RsFilter;
+
+extern RsFilter *rs_filter_make(RsRecommender *r, Jsonb *filter);
+
+/* pass[i] = whether item i of the n may be listed */
+extern void rs_filter_items(RsFilter *f, const Datum *items, int n, bool *pass);
+
+/* up to limit items of the catalog that the model does not know, newest first */
+extern int	rs_filter_fresh(RsFilter *f, const RsModel *m, RsIdMap *hidden,
+							RsIdMap *only, int limit, Datum *items);
+
+/* ---- shared checks of arguments ---- */
+
+extern void rs_check_k(FunctionCallInfo fcinfo, int arg, const char *name, int *value);
+extern void rs_check_id_argument(FunctionCallInfo fcinfo, int arg, Oid type, const char *name);
+
+/* an array argument's elements without NULLs as a set; NULL if the argument is */
+extern RsIdMap *rs_id_set(FunctionCallInfo fcinfo, int arg, Oid type, const char *name);
+
+/* an item's title, or its id as text */
+extern char *rs_item_label(RsRecommender *r, Datum item);
+
+#endif							/* RS_SERVE_H */

@@ -1,0 +1,331 @@
+/*-------------------------------------------------------------------------
+ *
+ * top_k.c
+ *	  The aggregate top_k(item, score, k).
+ *
+ * The state holds items in their binary send form and no type, so that a state
+ * made on one server can be combined and finished on another.  It is a heap
+ * whose root is the worst item kept.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+#include "libpq/pqformat.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+PG_FUNCTION_INFO_V1(recsys_top_k_add);
+PG_FUNCTION_INFO_V1(recsys_top_k_combine);
+PG_FUNCTION_INFO_V1(recsys_top_k_serialize);
+PG_FUNCTION_INFO_V1(recsys_top_k_deserialize);
+PG_FUNCTION_INFO_V1(recsys_top_k_final);
+
+#define STATE_VERSION	1
+
+typedef struct Entry
+{
+	double		score;
+	bytea	   *item;			/* in binary send form */
+} Entry;
+
+typedef struct TopKState
+{
+	MemoryContext context;
+	int			k;
+	int			n;
+	int			allocated;
+	Entry	   *heap;
+} TopKState;
+
+/* the send function of the item type, looked up once per call site */
+typedef struct ItemType
+{
+	Oid			type;
+	FmgrInfo	send;
+} ItemType;
+
+static TopKState *
+make_state(MemoryContext context, int k)
+{
+	TopKState  *state = MemoryContextAllocZero(context, sizeof(TopKState));
+
+	if (k < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("k is %d, must not be negative", k)));
+	state->context = context;
+	state->k = k;
+	state->allocated = Min(Max(k, 1), 64);
+	state->heap = MemoryContextAlloc(context, state->allocated * sizeof(Entry));
+	return state;
+}
+
+/* Whether a belongs before b: higher score first, then smaller bytes. */
+static bool
+before(double score_a, bytea *a, double score_b, bytea *b)
+{
+	int			na = VARSIZE_ANY_EXHDR(a);
+	int			nb = VARSIZE_ANY_EXHDR(b);
+	int			c;
+
+	if (score_a != score_b)
+		return score_a > score_b;
+	c = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(na, nb));
+	return c != 0 ? c < 0 : na < nb;
+}
+
+static bool
+entry_before(const Entry *a, const Entry *b)
+{
+	return before(a->score, a->item, b->score, b->item);
+}
+
+/* Lets the entry at i sink until no child is worse than its parent. */
+static void
+sift_down(Entry *heap, int n, int i)
+{
+	for (;;)
+	{
+		int			worst = i;
+		Entry		swap;
+
+		for (int child = 2 * i + 1; child <= 2 * i + 2 && child < n; child++)
+			if (entry_before(&heap[worst], &heap[child]))
+				worst = child;
+		if (worst == i)
+			return;
+		swap = heap[i];
+		heap[i] = heap[worst];
+		heap[worst] = swap;
+		i = worst;
+	}
+}
+
+/* Adds an item unless k better ones are kept; copies it. */
+static void
+add_item(TopKState *state, double score, bytea *item)
+{
+	MemoryContext old;
+	int			i;
+
+	if (state->k == 0)
+		return;
+	if (state->n == state->k)
+	{
+		if (!before(score, item, state->heap[0].score, state->heap[0].item))
+			return;
+		pfree(state->heap[0].item);
+		old = MemoryContextSwitchTo(state->context);
+		state->heap[0].item = DatumGetByteaPCopy(PointerGetDatum(item));
+		MemoryContextSwitchTo(old);
+		state->heap[0].score = score;
+		sift_down(state->heap, state->n, 0);
+		return;
+	}
+	if (state->n == state->allocated)
+	{
+		state->allocated = Min((int64) state->allocated * 2, state->k);
+		state->heap = repalloc_huge(state->heap,
+									state->allocated * sizeof(Entry));
+	}
+	old = MemoryContextSwitchTo(state->context);
+	item = DatumGetByteaPCopy(PointerGetDatum(item));
+	MemoryContextSwitchTo(old);
+	for (i = state->n++; i > 0; i = (i - 1) / 2)
+	{
+		Entry	   *parent = &state->heap[(i - 1) / 2];
+
+		if (!before(parent->score, parent->item, score, item))
+			break;
+		state->heap[i] = *parent;
+	}
+	state->heap[i].score = score;
+	state->heap[i].item = item;
+}
+
+/* The send function of the aggregate's item argument. */
+static ItemType *
+item_type(FunctionCallInfo fcinfo)
+{
+	ItemType   *cached = fcinfo->flinfo->fn_extra;
+
+	if (cached == NULL)
+	{
+		Oid			send;
+		bool		varlena;
+
+		cached = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(ItemType));
+		cached->type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+		if (!OidIsValid(cached->type))
+			elog(ERROR, "could not determine the type of the items");
+		getTypeBinaryOutputInfo(cached->type, &send, &varlena);
+		fmgr_info_cxt(send, &cached->send, fcinfo->flinfo->fn_mcxt);
+		fcinfo->flinfo->fn_extra = cached;
+	}
+	return cached;
+}
+
+/* Transition: rows without item or score, and NaN scores, are left out. */
+Datum
+recsys_top_k_add(PG_FUNCTION_ARGS)
+{
+	MemoryContext context;
+	TopKState  *state;
+	double		score;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "_top_k_add called outside an aggregate");
+	state = PG_ARGISNULL(0) ? NULL : (TopKState *) PG_GETARG_POINTER(0);
+	if (PG_ARGISNULL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("k must not be NULL")));
+	if (state == NULL)
+		state = make_state(context, PG_GETARG_INT32(3));
+	else if (state->k != PG_GETARG_INT32(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("k varies, from %d to %d", state->k, PG_GETARG_INT32(3))));
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || isnan(PG_GETARG_FLOAT8(2)))
+		PG_RETURN_POINTER(state);
+	score = PG_GETARG_FLOAT8(2);
+	if (state->n < state->k || (state->n > 0 && score >= state->heap[0].score))
+		add_item(state, score,
+				 SendFunctionCall(&item_type(fcinfo)->send, PG_GETARG_DATUM(1)));
+	PG_RETURN_POINTER(state);
+}
+
+Datum
+recsys_top_k_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext context;
+	TopKState  *a = PG_ARGISNULL(0) ? NULL : (TopKState *) PG_GETARG_POINTER(0);
+	TopKState  *b = PG_ARGISNULL(1) ? NULL : (TopKState *) PG_GETARG_POINTER(1);
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "_top_k_combine called outside an aggregate");
+	if (b == NULL)
+	{
+		if (a == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(a);
+	}
+	if (a == NULL)
+		a = make_state(context, b->k);
+	else if (a->k != b->k)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("k varies, from %d to %d", a->k, b->k)));
+	for (int i = 0; i < b->n; i++)
+		add_item(a, b->heap[i].score, b->heap[i].item);
+	PG_RETURN_POINTER(a);
+}
+
+Datum
+recsys_top_k_serialize(PG_FUNCTION_ARGS)
+{
+	TopKState  *state = (TopKState *) PG_GETARG_POINTER(0);
+	StringInfoData buf;
+
+	pq_begintypsend(&buf);
+	pq_sendbyte(&buf, STATE_VERSION);
+	pq_sendint32(&buf, state->k);
+	pq_sendint32(&buf, state->n);
+	for (int i = 0; i < state->n; i++)
+	{
+		pq_sendfloat8(&buf, state->heap[i].score);
+		pq_sendint32(&buf, VARSIZE_ANY_EXHDR(state->heap[i].item));
+		pq_sendbytes(&buf, VARDATA_ANY(state->heap[i].item),
+					 VARSIZE_ANY_EXHDR(state->heap[i].item));
+	}
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+}
+
+Datum
+recsys_top_k_deserialize(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	TopKState  *state;
+	StringInfoData buf;
+	int			k;
+	int			n;
+
+	if (!AggCheckCallContext(fcinfo, NULL))
+		elog(ERROR, "_top_k_deserialize called outside an aggregate");
+	initStringInfo(&buf);
+	appendBinaryStringInfo(&buf, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	if (pq_getmsgbyte(&buf) != STATE_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("state of top_k has an unknown version")));
+	k = pq_getmsgint(&buf, 4);
+	n = pq_getmsgint(&buf, 4);
+	state = make_state(CurrentMemoryContext, k);
+	for (int i = 0; i < n; i++)
+	{
+		double		score = pq_getmsgfloat8(&buf);
+		int			length = pq_getmsgint(&buf, 4);
+		bytea	   *item;
+
+		/* pq_getmsgbytes checks the length against what is left */
+		const char *data = pq_getmsgbytes(&buf, length);
+
+		item = palloc(VARHDRSZ + length);
+		SET_VARSIZE(item, VARHDRSZ + length);
+		memcpy(VARDATA(item), data, length);
+		add_item(state, score, item);
+		pfree(item);
+	}
+	pq_getmsgend(&buf);
+	PG_RETURN_POINTER(state);
+}
+
+/* Final: an array, best first.  Leaves the state as it is. */
+Datum
+recsys_top_k_final(PG_FUNCTION_ARGS)
+{
+	TopKState  *state;
+	Entry	   *sorted;
+	Datum	   *items;
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+	Oid			receive;
+	Oid			typioparam;
+	FmgrInfo	receive_info;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (TopKState *) PG_GETARG_POINTER(0);
+	sorted = palloc(Max(state->n, 1) * sizeof(Entry));
+	memcpy(sorted, state->heap, state->n * sizeof(Entry));
+	for (int n = state->n - 1; n > 0; n--)
+	{
+		Entry		worst = sorted[0];
+
+		sorted[0] = sorted[n];
+		sorted[n] = worst;
+		sift_down(sorted, n, 0);
+	}
+	getTypeBinaryInputInfo(type, &receive, &typioparam);
+	fmgr_info(receive, &receive_info);
+	items = palloc(Max(state->n, 1) * sizeof(Datum));
+	for (int i = 0; i < state->n; i++)
+	{
+		StringInfoData buf;
+
+		initStringInfo(&buf);
+		appendBinaryStringInfo(&buf, VARDATA_ANY(sorted[i].item),
+							   VARSIZE_ANY_EXHDR(sorted[i].item));
+		items[i] = ReceiveFunctionCall(&receive_info, &buf, typioparam, -1);
+	}
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	PG_RETURN_ARRAYTYPE_P(construct_array(items, state->n, type, typlen,
+										  typbyval, typalign));
+}

@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ *
+ * bots.c
+ *	  Users out of proportion, among the loaded events before an instant.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "train.h"
+#include "kernel/bots.h"
+
+/* Marks the users that the definition says are no bots. */
+static void
+mark_never_bots(RsRun *run, bool *never)
+{
+	Datum		arg = NameGetDatum(&run->recommender->name);
+	Oid			type = NAMEOID;
+	char	   *sql;
+
+	sql = psprintf("SELECT n::%s FROM recsys.recommender r,"
+				   " pg_catalog.jsonb_array_elements_text(r.settings -> 'never_bots') n"
+				   " WHERE r.recommender = $1",
+				   format_type_be_qualified(run->recommender->user_type));
+	if (SPI_execute_with_args(sql, 1, &type, &arg, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the setting never_bots");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		uint32		user = rs_idmap_find(run->users, rs_spi_value(i, 1));
+
+		if (user != RS_NO_ID)
+			never[user] = true;
+	}
+}
+
+/* How many of a user's events, sorted by time, lie before an instant. */
+static int
+events_before(const RsRun *run, uint32 user, TimestampTz before)
+{
+	uint64		end = run->user_start[user + 1];
+
+	while (end > run->user_start[user] && run->event[end - 1].time >= before)
+		end--;
+	return (int) (end - run->user_start[user]);
+}
+
+/*
+ * Users whose busiest hour or busiest day lies above the threshold; by rate
+ * where both do.  In the order of the ids.
+ */
+List *
+rs_list_bots(RsRun *run, TimestampTz before)
+{
+	uint32		nusers = rs_idmap_count(run->users);
+	RsActivity *activity = palloc_extended(Max(nusers, 1) * sizeof(RsActivity), MCXT_ALLOC_HUGE);
+	double	   *values = palloc_extended(Max(nusers, 1) * sizeof(double), MCXT_ALLOC_HUGE);
+	uint32	   *scratch = palloc_extended((rs_longest_history(run) + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	bool	   *never = palloc0(Max(nusers, 1) * sizeof(bool));
+	uint32		active = 0;
+	double		rate_threshold;
+	double		breadth_threshold;
+	List	   *bots = NIL;
+
+	mark_never_bots(run, never);
+	for (uint32 u = 0; u < nusers; u++)
+	{
+		int			n = events_before(run, u, before);
+
+		memset(&activity[u], 0, sizeof(RsActivity));
+		if (n > 0)
+			rs_activity(run->event + run->user_start[u], n, scratch, &activity[u]);
+		if ((u & 0xff) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	for (uint32 u = 0; u < nusers; u++)
+		if (activity[u].rate > 0)
+			values[active++] = activity[u].rate;
+	rate_threshold = rs_outlier_threshold(values, active, run->recommender->bot_z);
+	active = 0;
+	for (uint32 u = 0; u < nusers; u++)
+		if (activity[u].rate > 0)
+			values[active++] = activity[u].breadth;
+	breadth_threshold = rs_outlier_threshold(values, active, run->recommender->bot_z);
+
+	for (uint32 u = 0; u < nusers; u++)
+	{
+		bool		by_rate = activity[u].rate > rate_threshold;
+
+		if ((by_rate || activity[u].breadth > breadth_threshold) && !never[u])
+		{
+			RsBot	   *bot = palloc(sizeof(RsBot));
+
+			bot->user = u;
+			bot->by_rate = by_rate;
+			bot->measure = by_rate ? activity[u].rate : activity[u].breadth;
+			bot->threshold = by_rate ? rate_threshold : breadth_threshold;
+			bots = lappend(bots, bot);
+		}
+	}
+	pfree(activity);
+	pfree(values);
+	pfree(scratch);
+	pfree(never);
+	return bots;
+}

@@ -1,0 +1,360 @@
+/*-------------------------------------------------------------------------
+ *
+ * outcome.c
+ *	  Gathers the metrics of an evaluation and writes them down.
+ *
+ * Means over users carry a 95 % interval by the normal approximation over
+ * per-user values, and a paired difference to popularity over the same users.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/tupdesc.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "evaluate.h"
+#include "kernel/metric.h"
+#include "kernel/stats.h"
+
+#define WARM		0
+#define EVERYONE	1
+#define CONFIDENCE	0.95
+
+static const char *const metric_names[RS_USER_METRICS] = {
+	"precision", "recall", "capped_recall", "ndcg", "map", "mrr", "hit_rate"
+};
+static const char *const protocol_names[] = {"new", "all"};
+static const char *const population_names[] = {"warm", "everyone"};
+
+static int
+compare_popularity(const void *a, const void *b, void *arg)
+{
+	const float *popularity = arg;
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	if (popularity[x] != popularity[y])
+		return popularity[x] > popularity[y] ? -1 : 1;
+	return (x > y) - (x < y);
+}
+
+/* Marks the most popular tenth of items (at least one), ties by id. */
+static void
+mark_popular(RsEvaluation *ev, uint32 ncols)
+{
+	uint32	   *order = palloc_extended(Max(ncols, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+
+	for (uint32 i = 0; i < ncols; i++)
+		order[i] = i;
+	qsort_arg(order, ncols, sizeof(uint32), compare_popularity,
+			  ev->run->parts->popularity);
+	for (uint32 i = 0; i < (ncols + 9) / 10; i++)
+		ev->popular[order[i]] = true;
+	pfree(order);
+}
+
+RsEvaluation *
+rs_evaluation_make(RsRun *run)
+{
+	RsEvaluation *ev = palloc0(sizeof(RsEvaluation));
+	const RsMatrix *m = run->train;
+	uint32		ncols = m->items.nrows;
+	Size		shown = (Size) run->nk * ncols;
+
+	ev->run = run;
+	ev->npolicies = list_length(run->policies);
+	ev->kmax = run->k[run->nk - 1];
+	ev->outcome = palloc0(sizeof(RsOutcome) * ev->npolicies * RS_PROTOCOLS);
+	ev->popular = palloc_extended(ncols + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	ev->novelty = palloc_extended((ncols + 1) * sizeof(double), MCXT_ALLOC_HUGE);
+	mark_popular(ev, ncols);
+	for (uint32 i = 0; i < ncols; i++)
+		ev->novelty[i] = -log2((double) (m->items.start[i + 1] - m->items.start[i]) /
+							   m->users.nrows);
+	rs_run_charge(run, shown * 2 * ev->npolicies * RS_PROTOCOLS, "evaluation");
+	for (int i = 0; i < ev->npolicies * RS_PROTOCOLS; i++)
+	{
+		RsOutcome  *o = &ev->outcome[i];
+
+		o->allocated = 1024;
+		o->user = palloc(o->allocated * sizeof(uint32));
+		o->warm = palloc(o->allocated * sizeof(bool));
+		o->value = palloc(o->allocated * sizeof(float) * run->nk * RS_USER_METRICS);
+		for (int p = WARM; p <= EVERYONE; p++)
+		{
+			o->shown[p] = palloc_extended(shown + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+			o->novelty[p] = palloc0(sizeof(double) * run->nk);
+			o->popular[p] = palloc0(sizeof(uint64) * run->nk);
+			o->places[p] = palloc0(sizeof(uint64) * run->nk);
+		}
+	}
+	return ev;
+}
+
+/* Counts a list's items for coverage, novelty and popularity share. */
+static void
+count_list(RsEvaluation *ev, RsOutcome *o, int population, const RsScored *list, int n)
+{
+	uint32		ncols = ev->run->train->items.nrows;
+
+	for (int j = 0; j < ev->run->nk; j++)
+		for (int i = 0; i < Min(n, ev->run->k[j]); i++)
+		{
+			o->shown[population][(Size) j * ncols + list[i].id] = true;
+			o->novelty[population][j] += ev->novelty[list[i].id];
+			o->popular[population][j] += ev->popular[list[i].id];
+			o->places[population][j]++;
+		}
+}
+
+/* Records one list. */
+void
+rs_evaluation_add(RsEvaluation *ev, int policy, int protocol, uint32 user,
+				  bool warm, const RsScored *list, int n, const bool *hit,
+				  int relevant)
+{
+	RsOutcome  *o = &ev->outcome[policy * RS_PROTOCOLS + protocol];
+	Size		width = (Size) ev->run->nk * RS_USER_METRICS;
+
+	if (o->n == o->allocated)
+	{
+		rs_run_charge(ev->run, o->allocated * (width * sizeof(float) + 5), "evaluation");
+		o->allocated *= 2;
+		o->user = repalloc_huge(o->user, o->allocated * sizeof(uint32));
+		o->warm = repalloc_huge(o->warm, o->allocated * sizeof(bool));
+		o->value = repalloc_huge(o->value, o->allocated * sizeof(float) * width);
+	}
+	o->user[o->n] = user;
+	o->warm[o->n] = warm;
+	for (int j = 0; j < ev->run->nk; j++)
+	{
+		float	   *v = o->value + o->n * width + j * RS_USER_METRICS;
+		RsMetrics	m;
+
+		rs_metrics(hit, n, relevant, ev->run->k[j], &m);
+		v[0] = (float) m.precision;
+		v[1] = (float) m.recall;
+		v[2] = (float) m.capped_recall;
+		v[3] = (float) m.ndcg;
+		v[4] = (float) m.average_precision;
+		v[5] = (float) m.reciprocal_rank;
+		v[6] = (float) m.hit;
+	}
+	o->n++;
+	if (warm)
+		count_list(ev, o, WARM, list, n);
+	count_list(ev, o, EVERYONE, list, n);
+}
+
+/* ---- writing ---- */
+
+#define EVALUATION_COLUMNS	14
+
+typedef struct Writer
+{
+	TupleDesc	desc;
+	Tuplestorestate *store;
+	int64		rows;
+} Writer;
+
+static void
+writer_init(Writer *w)
+{
+	static const struct
+	{
+		const char *name;
+		Oid			type;
+	}			columns[EVALUATION_COLUMNS] = {
+		{"policy", TEXTOID}, {"method", TEXTOID}, {"protocol", TEXTOID},
+		{"population", TEXTOID}, {"metric", TEXTOID}, {"k", INT4OID},
+		{"users", INT8OID}, {"value", FLOAT8OID}, {"lower", FLOAT8OID},
+		{"upper", FLOAT8OID}, {"difference", FLOAT8OID},
+		{"difference_lower", FLOAT8OID}, {"difference_upper", FLOAT8OID},
+		{"p_value", FLOAT8OID}
+	};
+
+	w->desc = CreateTemplateTupleDesc(EVALUATION_COLUMNS);
+	for (int i = 0; i < EVALUATION_COLUMNS; i++)
+		TupleDescInitEntry(w->desc, i + 1, columns[i].name, columns[i].type, -1, 0);
+	w->store = tuplestore_begin_heap(false, false, work_mem);
+	w->rows = 0;
+}
+
+/* One row; difference may be NULL. */
+static void
+write_row(Writer *w, const RsPolicy *p, int protocol, int population,
+		  const char *metric, int k, const RsInterval *value,
+		  const RsInterval *difference)
+{
+	Datum		values[EVALUATION_COLUMNS];
+	bool		nulls[EVALUATION_COLUMNS] = {false};
+
+	values[0] = CStringGetTextDatum(p->label);
+	values[1] = CStringGetTextDatum(rs_method_name(p->method));
+	values[2] = CStringGetTextDatum(protocol_names[protocol]);
+	values[3] = CStringGetTextDatum(population_names[population]);
+	values[4] = CStringGetTextDatum(metric);
+	values[5] = Int32GetDatum(k);
+	values[6] = Int64GetDatum((int64) value->n);
+	values[7] = Float8GetDatum(value->mean);
+	values[8] = Float8GetDatum(value->lower);
+	values[9] = Float8GetDatum(value->upper);
+	for (int i = 10; i < EVALUATION_COLUMNS; i++)
+		nulls[i] = (difference == NULL);
+	if (difference)
+	{
+		values[10] = Float8GetDatum(difference->mean);
+		values[11] = Float8GetDatum(difference->lower);
+		values[12] = Float8GetDatum(difference->upper);
+		values[13] = Float8GetDatum(difference->p_value);
+	}
+	tuplestore_putvalues(w->store, w->desc, values, nulls);
+	w->rows++;
+}
+
+/* A measure that no user varies in. */
+static void
+write_measure(Writer *w, const RsPolicy *p, int protocol, int population,
+			  const char *metric, int k, uint32 users, double value)
+{
+	RsInterval	i = {users, value, 0, value, value, 1};
+
+	write_row(w, p, protocol, population, metric, k, &i, NULL);
+}
+
+/* Column of one metric at one length over a population's users; returns n. */
+static Size
+gather(const RsEvaluation *ev, const RsOutcome *o, int population, int offset,
+	   double *out)
+{
+	Size		width = (Size) ev->run->nk * RS_USER_METRICS;
+	Size		n = 0;
+
+	for (uint32 u = 0; u < o->n; u++)
+		if (population == EVERYONE || o->warm[u])
+			out[n++] = o->value[u * width + offset];
+	return n;
+}
+
+/* All rows of one policy, protocol and population. */
+static void
+write_outcome(Writer *w, RsEvaluation *ev, int policy, int protocol,
+			  int population, double *x, double *y)
+{
+	RsRun	   *run = ev->run;
+	const RsPolicy *p = list_nth(run->policies, policy);
+	const RsOutcome *o = &ev->outcome[policy * RS_PROTOCOLS + protocol];
+	uint32		ncols = run->train->items.nrows;
+	Size		n = 0;
+
+	for (int j = 0; j < run->nk; j++)
+		for (int m = 0; m < RS_USER_METRICS; m++)
+		{
+			RsInterval	value;
+			RsInterval	difference;
+
+			n = gather(ev, o, population, j * RS_USER_METRICS + m, x);
+			if (n == 0)
+				return;
+			/* popularity is the first policy, over the same users */
+			gather(ev, &ev->outcome[protocol], population, j * RS_USER_METRICS + m, y);
+			rs_mean_interval(x, n, CONFIDENCE, &value);
+			rs_paired_interval(x, y, n, CONFIDENCE, &difference);
+			write_row(w, p, protocol, population, metric_names[m], run->k[j],
+					  &value, policy == 0 ? NULL : &difference);
+		}
+	for (int j = 0; j < run->nk; j++)
+	{
+		uint32		covered = 0;
+		double		places = (double) Max(o->places[population][j], 1);
+
+		for (uint32 i = 0; i < ncols; i++)
+			covered += o->shown[population][(Size) j * ncols + i];
+		write_measure(w, p, protocol, population, "coverage", run->k[j], n,
+					  (double) covered / Max(ncols, 1));
+		write_measure(w, p, protocol, population, "novelty", run->k[j], n,
+					  o->novelty[population][j] / places);
+		write_measure(w, p, protocol, population, "popularity_share", run->k[j], n,
+					  o->popular[population][j] / places);
+	}
+	write_measure(w, p, protocol, population, "cold_share", 0, n,
+				  ev->test_pairs == 0 ? 0 : (double) ev->cold_pairs / ev->test_pairs);
+}
+
+/* SHOP.user_evaluation, when asked for. */
+static void
+store_users(RsRun *run, const RsEvaluation *ev)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(6);
+	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
+	Size		width = (Size) run->nk * RS_USER_METRICS;
+
+	TupleDescInitEntry(desc, 1, "policy", TEXTOID, -1, 0);
+	TupleDescInitEntry(desc, 2, "protocol", TEXTOID, -1, 0);
+	TupleDescInitEntry(desc, 3, "user_id", run->recommender->user_type, -1, 0);
+	TupleDescInitEntry(desc, 4, "metric", TEXTOID, -1, 0);
+	TupleDescInitEntry(desc, 5, "k", INT4OID, -1, 0);
+	TupleDescInitEntry(desc, 6, "value", FLOAT8OID, -1, 0);
+	for (int i = 0; i < ev->npolicies * RS_PROTOCOLS; i++)
+	{
+		const RsOutcome *o = &ev->outcome[i];
+		RsPolicy   *p = list_nth(run->policies, i / RS_PROTOCOLS);
+
+		for (Size v = 0; v < o->n * width; v++)
+		{
+			Datum		values[6];
+			bool		nulls[6] = {false};
+
+			values[0] = CStringGetTextDatum(p->label);
+			values[1] = CStringGetTextDatum(protocol_names[i % RS_PROTOCOLS]);
+			values[2] = rs_idmap_datum(run->users, o->user[v / width]);
+			values[3] = CStringGetTextDatum(metric_names[v % RS_USER_METRICS]);
+			values[4] = Int32GetDatum(run->k[v % width / RS_USER_METRICS]);
+			values[5] = Float8GetDatum(o->value[v]);
+			tuplestore_putvalues(store, desc, values, nulls);
+		}
+	}
+	rs_write_rows(psprintf("%s.user_evaluation (run_id, policy, protocol, user_id, metric, k, value)",
+						   run->recommender->schema),
+				  psprintf(INT64_FORMAT ", policy, protocol, user_id, metric, k, value", run->run_id),
+				  desc, store);
+}
+
+/* Writes recsys.evaluation; returns how many rows. */
+int64
+rs_evaluation_store(RsRun *run, RsEvaluation *ev)
+{
+	Writer		w;
+	Size		most = 1;
+	double	   *x;
+	double	   *y;
+
+	for (int i = 0; i < ev->npolicies * RS_PROTOCOLS; i++)
+		most = Max(most, ev->outcome[i].n);
+	x = palloc_extended(most * sizeof(double), MCXT_ALLOC_HUGE);
+	y = palloc_extended(most * sizeof(double), MCXT_ALLOC_HUGE);
+	writer_init(&w);
+	for (int policy = 0; policy < ev->npolicies; policy++)
+		for (int protocol = 0; protocol < RS_PROTOCOLS; protocol++)
+			for (int population = WARM; population <= EVERYONE; population++)
+				write_outcome(&w, ev, policy, protocol, population, x, y);
+	rs_write_rows("recsys.evaluation (run_id, recommender, split, cutoff, policy, method, protocol, population,"
+				  " metric, k, users, value, lower, upper, difference, difference_lower, difference_upper, p_value)",
+				  psprintf(INT64_FORMAT ", %s, '%s', %s, policy, method, protocol, population,"
+						   " metric, k, users, value, lower, upper, difference, difference_lower, difference_upper, p_value",
+						   run->run_id, quote_literal_cstr(NameStr(run->recommender->name)),
+						   run->random_split ? "random" : "time",
+						   run->has_cutoff ? psprintf("'%s'::pg_catalog.timestamptz", timestamptz_to_str(run->cutoff)) : "NULL"),
+				  w.desc, w.store);
+	if (run->per_user)
+		store_users(run, ev);
+	return w.rows;
+}

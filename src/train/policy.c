@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy.c
+ *	  Policies to train and evaluate, with their settings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "train.h"
+
+#define POLICY_COLUMNS \
+"p.policy, p.version, p.method, p.settings::text," \
+" (p.settings ->> 'neighbors')::int4, (p.settings ->> 'activity')::float8," \
+" (p.settings ->> 'source_exponent')::float8, (p.settings ->> 'target_exponent')::float8," \
+" (p.settings ->> 'shrinkage')::float8, (p.settings ->> 'factors')::int4," \
+" (p.settings ->> 'sweeps')::int4, (p.settings ->> 'alpha0')::float8," \
+" (p.settings ->> 'lambda')::float8, (p.settings ->> 'nu')::float8," \
+" (p.settings ->> 'initial_sd')::float8, (p.settings ->> 'blend')::float8"
+
+/* The current version of a policy, in the run's context. */
+static RsPolicy *
+read_policy(RsRun *run, const char *name)
+{
+	Oid			types[2] = {NAMEOID, TEXTOID};
+	Datum		args[2];
+	RsPolicy   *p = MemoryContextAllocZero(run->context, sizeof(RsPolicy));
+	HeapTuple	row;
+	TupleDesc	desc;
+	bool		isnull;
+
+	args[0] = NameGetDatum(&run->recommender->name);
+	args[1] = CStringGetTextDatum(name);
+	if (SPI_execute_with_args("SELECT " POLICY_COLUMNS " FROM recsys.policy p"
+							  " WHERE p.recommender = $1 AND p.policy = $2 AND p.retired_at IS NULL",
+							  2, types, args, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the policies");
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("policy \"%s\" of recommender \"%s\" does not exist",
+						name, NameStr(run->recommender->name)),
+				 errhint("SELECT policy FROM recsys.policy WHERE recommender = '%s' lists them.",
+						 NameStr(run->recommender->name))));
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	p->name = *DatumGetName(rs_spi_value(0, 1));
+	p->label = MemoryContextStrdup(run->context, NameStr(p->name));
+	p->version = DatumGetInt32(rs_spi_value(0, 2));
+	p->method = rs_method(SPI_getvalue(row, desc, 3));
+	p->settings = MemoryContextStrdup(run->context, SPI_getvalue(row, desc, 4));
+	if (p->method == RS_ITEM_ITEM || p->method == RS_FUNNEL)
+	{
+		p->neighbors.neighbors = DatumGetInt32(rs_spi_value(0, 5));
+		p->neighbors.activity = DatumGetFloat8(rs_spi_value(0, 6));
+		p->neighbors.source_exponent = DatumGetFloat8(rs_spi_value(0, 7));
+		p->neighbors.target_exponent = DatumGetFloat8(rs_spi_value(0, 8));
+		p->neighbors.shrinkage = DatumGetFloat8(rs_spi_value(0, 9));
+	}
+	if (p->method == RS_FACTORS || p->method == RS_FUNNEL)
+	{
+		Datum		sd;
+
+		p->factors.factors = DatumGetInt32(rs_spi_value(0, 10));
+		p->factors.sweeps = DatumGetInt32(rs_spi_value(0, 11));
+		p->factors.alpha0 = DatumGetFloat8(rs_spi_value(0, 12));
+		p->factors.lambda = DatumGetFloat8(rs_spi_value(0, 13));
+		p->factors.nu = DatumGetFloat8(rs_spi_value(0, 14));
+		sd = SPI_getbinval(row, desc, 15, &isnull);
+		p->factors.initial_sd = isnull ? 0.1 / sqrt(p->factors.factors)
+			: DatumGetFloat8(sd);
+	}
+	if (p->method == RS_FUNNEL)
+		p->blend = DatumGetFloat8(rs_spi_value(0, 16));
+	return p;
+}
+
+static bool
+same_settings(const RsPolicy *a, const RsPolicy *b)
+{
+	return a->method == b->method && a->blend == b->blend &&
+		memcmp(&a->neighbors, &b->neighbors, sizeof(a->neighbors)) == 0 &&
+		memcmp(&a->factors, &b->factors, sizeof(a->factors)) == 0;
+}
+
+/* Adds a policy unless one of that label is listed. */
+static void
+add_policy(RsRun *run, RsPolicy *p)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->context);
+	ListCell   *cell;
+
+	foreach(cell, run->policies)
+		if (strcmp(((RsPolicy *) lfirst(cell))->label, p->label) == 0)
+			break;
+	if (cell == NULL)
+		run->policies = lappend(run->policies, p);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * A part of a blend as a policy: under the name of the built-in policy where
+ * that one has the same settings, else as blend.part.
+ */
+static void
+add_part(RsRun *run, const RsPolicy *whole, const char *part, RsMethod method)
+{
+	RsPolicy   *builtin = read_policy(run, part);
+	RsPolicy   *p = MemoryContextAllocZero(run->context, sizeof(RsPolicy));
+
+	p->name = whole->name;
+	p->version = whole->version;
+	p->settings = whole->settings;
+	p->method = method;
+	if (method == RS_ITEM_ITEM)
+		p->neighbors = whole->neighbors;
+	else
+		p->factors = whole->factors;
+	if (same_settings(p, builtin))
+		p = builtin;
+	else
+	{
+		MemoryContext old = MemoryContextSwitchTo(run->context);
+
+		p->label = psprintf("%s.%s", NameStr(whole->name), part);
+		MemoryContextSwitchTo(old);
+	}
+	add_policy(run, p);
+}
+
+/* Lists popularity, the policy's parts, and the policy itself, in this order. */
+void
+rs_policies_of(RsRun *run, const char *name, bool with_parts)
+{
+	RsPolicy   *p = read_policy(run, name);
+
+	if (with_parts)
+	{
+		add_policy(run, read_policy(run, "popularity"));
+		if (p->method == RS_FUNNEL)
+		{
+			add_part(run, p, "item_item", RS_ITEM_ITEM);
+			add_part(run, p, "factors", RS_FACTORS);
+		}
+	}
+	add_policy(run, p);
+}

@@ -1,0 +1,431 @@
+/*-------------------------------------------------------------------------
+ *
+ * train.c
+ *	  Entry points of the training library: open a run, run its stages.
+ *
+ * Each stage runs as the recommender's owner, in a security-restricted
+ * operation with a fixed search path, so that a caller with more rights lends
+ * none of them to the recommender's own SQL.  Errors restore both, with the
+ * (sub)transaction that fails.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "owner.h"
+#include "train.h"
+#include "kernel/simd.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+extern PGDLLEXPORT const char *rs_train_build(void);
+extern PGDLLEXPORT Datum rs_train_open(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum rs_train_policies(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum rs_train_stage(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum rs_train_close(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum rs_detect_bots(PG_FUNCTION_ARGS);
+
+RsRun	   *rs_run = NULL;
+
+/* A failed transaction takes the run's memory with it. */
+static void
+run_xact_callback(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT && rs_run != NULL)
+	{
+		MemoryContextDelete(rs_run->context);
+		rs_run = NULL;
+	}
+}
+
+void
+_PG_init(void)
+{
+	rs_simd_init();
+	RegisterXactCallback(run_xact_callback, NULL);
+}
+
+const char *
+rs_train_build(void)
+{
+	return RS_BUILD;
+}
+
+/* Bytes held by the run now; keeps the peak. */
+static int64
+run_bytes(RsRun *run)
+{
+	int64		bytes = MemoryContextMemAllocated(run->context, true);
+
+	run->peak_bytes = Max(run->peak_bytes, bytes);
+	return bytes;
+}
+
+void
+rs_run_charge(RsRun *run, Size bytes, const char *what)
+{
+	int64		held = run_bytes(run);
+
+	if (held + (int64) bytes > run->memory_limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("training of recommender \"%s\" needs more memory than the " INT64_FORMAT " MB allowed",
+						NameStr(run->recommender->name), run->memory_limit >> 20),
+				 errdetail(INT64_FORMAT " MB are held and %s would take %zu MB more.",
+						   held >> 20, what, (bytes >> 20) + 1),
+				 errhint("Pass memory => '%zu MB', or raise maintenance_work_mem.",
+						 (Size) (((held + bytes) * 2) >> 20) + 1)));
+	run->peak_bytes = Max(run->peak_bytes, held + (int64) bytes);
+}
+
+void *
+rs_run_alloc(RsRun *run, Size bytes, const char *what)
+{
+	rs_run_charge(run, bytes, what);
+	return MemoryContextAllocHuge(run->context, Max(bytes, 1));
+}
+
+/* Bytes of '2 GB'; NULL stands for maintenance_work_mem. */
+static int64
+memory_limit(text *memory)
+{
+	int			kilobytes = maintenance_work_mem;
+	const char *hint = NULL;
+
+	if (memory != NULL &&
+		(!parse_int(text_to_cstring(memory), &kilobytes, GUC_UNIT_KB, &hint) ||
+		 kilobytes < 1024))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("memory is \"%s\", must be at least 1 MB",
+						text_to_cstring(memory)),
+				 errhint("For example '2 GB'.")));
+	return (int64) kilobytes * 1024;
+}
+
+static void
+close_run(void)
+{
+	if (rs_run != NULL)
+		MemoryContextDelete(rs_run->context);
+	rs_run = NULL;
+}
+
+/* A run in a context of its own, for a recommender read through SPI. */
+static RsRun *
+make_run(const char *recommender)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
+												  "recsys run",
+												  ALLOCSET_DEFAULT_SIZES);
+	RsRun	   *run = MemoryContextAllocZero(context, sizeof(RsRun));
+
+	run->context = context;
+	run->memory_limit = memory_limit(NULL);
+	close_run();
+	rs_run = run;
+	run->recommender = rs_registry_get(recommender, context);
+	return run;
+}
+
+static int
+compare_int(const void *a, const void *b)
+{
+	int			x = *(const int *) a;
+	int			y = *(const int *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* List lengths, ascending and different. */
+static void
+set_list_lengths(RsRun *run, ArrayType *array)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, INT4OID, 4, true, TYPALIGN_INT, &values, &nulls, &n);
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("k must hold at least one list length")));
+	run->k = MemoryContextAlloc(run->context, n * sizeof(int));
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i] || DatumGetInt32(values[i]) < 1 || DatumGetInt32(values[i]) > 10000)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("each k must be from 1 to 10000")));
+		run->k[i] = DatumGetInt32(values[i]);
+	}
+	qsort(run->k, n, sizeof(int), compare_int);
+	for (int i = 0; i < n; i++)
+		if (i == 0 || run->k[i] != run->k[run->nk - 1])
+			run->k[run->nk++] = run->k[i];
+}
+
+/*
+ * _train_open(run_id, recommender, policy, cutoff, random_split, ks, per_user,
+ * seed, memory, verbose)
+ */
+Datum
+rs_train_open(PG_FUNCTION_ARGS)
+{
+	RsRun	   *run;
+	RsOwnerState saved;
+	const char *policy;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(4) ||
+		PG_ARGISNULL(5) || PG_ARGISNULL(6) || PG_ARGISNULL(7) || PG_ARGISNULL(9))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("recommender, random_split, k, per_user, seed and verbose must not be NULL")));
+	SPI_connect();
+	run = make_run(NameStr(*PG_GETARG_NAME(1)));
+	rs_become_owner(run->recommender, &saved);
+	run->run_id = PG_GETARG_INT64(0);
+	run->random_split = PG_GETARG_BOOL(4);
+	if (!PG_ARGISNULL(3))
+	{
+		run->has_cutoff = true;
+		run->cutoff = PG_GETARG_TIMESTAMPTZ(3);
+		if (!run->recommender->has_time)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("a cutoff needs a time column, and recommender \"%s\" has none",
+							NameStr(run->recommender->name))));
+		if (run->random_split)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("cutoff and random_split exclude each other")));
+		if (TIMESTAMP_NOT_FINITE(run->cutoff))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("the cutoff must be finite")));
+	}
+	set_list_lengths(run, PG_GETARG_ARRAYTYPE_P(5));
+	run->per_user = PG_GETARG_BOOL(6);
+	run->seed = PG_GETARG_INT64(7);
+	run->memory_limit = memory_limit(PG_ARGISNULL(8) ? NULL : PG_GETARG_TEXT_PP(8));
+	run->verbose = PG_GETARG_BOOL(9);
+	policy = PG_ARGISNULL(2) ? NameStr(run->recommender->live_policy)
+		: NameStr(*PG_GETARG_NAME(2));
+	rs_policies_of(run, policy, true);
+	run->policy = llast(run->policies);
+	rs_become_caller(&saved);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* The run that is open in this backend, as the caller believes. */
+static RsRun *
+open_run(void)
+{
+	if (rs_run == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no training is open in this session"),
+				 errhint("Training starts with recsys.retrain, train or evaluate.")));
+	return rs_run;
+}
+
+/* _train_policies(names): evaluate these instead. */
+Datum
+rs_train_policies(PG_FUNCTION_ARGS)
+{
+	RsRun	   *run = open_run();
+	RsOwnerState saved;
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), NAMEOID, NAMEDATALEN, false,
+					  TYPALIGN_CHAR, &values, &nulls, &n);
+	SPI_connect();
+	rs_become_owner(run->recommender, &saved);
+	run->policies = NIL;
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			rs_policies_of(run, NameStr(*DatumGetName(values[i])), true);
+	if (run->policies == NIL)
+		rs_policies_of(run, "popularity", false);
+	rs_become_caller(&saved);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* What must hold before anything is trained. */
+static void
+check_loaded(RsRun *run)
+{
+	if (!run->loaded)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("stage \"load\" has not run")));
+}
+
+/* Split: the train side of the cutoff, without the bots seen before it. */
+static void
+stage_split(RsRun *run, RsStageResult *result)
+{
+	check_loaded(run);
+	rs_find_cutoff(run);
+	run->bot = rs_find_bots(run, run->has_cutoff ? run->cutoff : DT_NOEND);
+	run->train = rs_matrix_make(run, run->bot, true);
+	result->rows_in = run->nevents;
+	result->rows_out = run->train->users.start[run->train->users.nrows];
+}
+
+/* Train for good: on everything, or on what lies before the cutoff. */
+static void
+stage_train_all(RsRun *run, bool before_cutoff, RsStageResult *result)
+{
+	RsMatrix   *matrix;
+
+	check_loaded(run);
+	run->final_bot = rs_find_bots(run, before_cutoff ? run->cutoff : DT_NOEND);
+	matrix = rs_matrix_make(run, run->final_bot, before_cutoff);
+	if (matrix->users.nrows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("recommender \"%s\" has no interactions to train on",
+						NameStr(run->recommender->name)),
+				 errhint("SELECT * FROM recsys.quality_report('%s') shows which rule drops the rows.",
+						 NameStr(run->recommender->name))));
+	run->final_parts = rs_parts_make(run, matrix, list_make1(run->policy));
+	result->rows_in = matrix->users.start[matrix->users.nrows];
+	result->rows_out = matrix->users.nrows + matrix->users.ncols;
+}
+
+static void
+run_stage(RsRun *run, const char *stage, RsStageResult *result)
+{
+	if (strcmp(stage, "load") == 0)
+		rs_load(run, result);
+	else if (strcmp(stage, "split") == 0)
+		stage_split(run, result);
+	else if (strcmp(stage, "train") == 0)
+	{
+		run->parts = rs_parts_make(run, run->train, run->policies);
+		result->rows_in = run->train->users.start[run->train->users.nrows];
+		result->rows_out = run->train->users.nrows + run->train->users.ncols;
+	}
+	else if (strcmp(stage, "evaluate") == 0)
+		rs_evaluate(run, result);
+	else if (strcmp(stage, "train_all") == 0)
+		stage_train_all(run, false, result);
+	else if (strcmp(stage, "train_before") == 0)
+		stage_train_all(run, true, result);
+	else if (strcmp(stage, "write") == 0)
+		rs_store(run, result);
+	else
+		elog(ERROR, "unknown stage \"%s\"", stage);
+}
+
+/* _train_stage(run_id, stage) returns (rows_in, rows_out, bytes, model_id) */
+Datum
+rs_train_stage(PG_FUNCTION_ARGS)
+{
+	RsRun	   *run = open_run();
+	RsOwnerState saved;
+	RsStageResult result = {0, 0};
+	MemoryContext old;
+	TupleDesc	desc;
+	Datum		values[4];
+	bool		nulls[4] = {false, false, false, false};
+
+	if (PG_GETARG_INT64(0) != run->run_id)
+		elog(ERROR, "another run is open in this session");
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	SPI_connect();
+	rs_become_owner(run->recommender, &saved);
+	old = MemoryContextSwitchTo(AllocSetContextCreate(CurrentMemoryContext,
+													  "recsys stage",
+													  ALLOCSET_DEFAULT_SIZES));
+	run_stage(run, text_to_cstring(PG_GETARG_TEXT_PP(1)), &result);
+	MemoryContextSwitchTo(old);
+	rs_become_caller(&saved);
+	SPI_finish();
+	values[0] = Int64GetDatum(result.rows_in);
+	values[1] = Int64GetDatum(result.rows_out);
+	values[2] = Int64GetDatum(run_bytes(run));
+	values[3] = Int64GetDatum(run->model_id);
+	nulls[3] = (run->model_id == 0);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+Datum
+rs_train_close(PG_FUNCTION_ARGS)
+{
+	close_run();
+	PG_RETURN_VOID();
+}
+
+/* _detect_bots(recommender, before): loads, unless an open run has loaded. */
+Datum
+rs_detect_bots(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	TimestampTz before = PG_ARGISNULL(1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(1);
+	Name		name = PG_GETARG_NAME(0);
+	RsRun	   *run = rs_run;
+	bool		borrowed;
+	RsOwnerState saved;
+	ListCell   *cell;
+	Oid			output;
+	bool		varlena;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("recommender must not be NULL")));
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	borrowed = (run != NULL && run->loaded &&
+				strcmp(NameStr(run->recommender->name), NameStr(*name)) == 0);
+	if (!borrowed)
+		run = make_run(NameStr(*name));
+	rs_become_owner(run->recommender, &saved);
+	if (!borrowed)
+	{
+		RsStageResult result;
+
+		/* no user asked for a training: the work is bounded by the source */
+		run->memory_limit = PG_INT64_MAX;
+		rs_load(run, &result);
+	}
+	getTypeOutputInfo(run->recommender->user_type, &output, &varlena);
+	foreach(cell, rs_list_bots(run, before))
+	{
+		RsBot	   *bot = lfirst(cell);
+		Datum		values[4];
+		bool		nulls[4] = {false, false, false, false};
+
+		values[0] = CStringGetTextDatum(OidOutputFunctionCall(output, rs_idmap_datum(run->users, bot->user)));
+		values[1] = CStringGetTextDatum(bot->by_rate ? "bot_rate" : "bot_breadth");
+		values[2] = Float8GetDatum(bot->measure);
+		values[3] = Float8GetDatum(bot->threshold);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	rs_become_caller(&saved);
+	if (!borrowed)
+		close_run();
+	SPI_finish();
+	return (Datum) 0;
+}
