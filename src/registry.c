@@ -117,7 +117,8 @@ rs_registry_get(const char *name, MemoryContext context)
 	r->bot_z = DatumGetFloat8(rs_spi_value(0, 12));
 	r->history_limit = DatumGetInt32(rs_spi_value(0, 13));
 	r->merge = merge_rule(spi_text(0, 14, CurrentMemoryContext));
-	r->repeat_window = DatumGetInt64(rs_spi_value(0, 15));
+	/* without times repeats cannot be told from separate acts: keep them */
+	r->repeat_window = r->has_time ? DatumGetInt64(rs_spi_value(0, 15)) : -1;
 	r->source_name = spi_text(0, 16, context);
 	r->live_policy = *DatumGetName(rs_spi_value(0, 17));
 	r->live_model_id = DatumGetInt64(rs_spi_value(0, 18));

@@ -191,6 +191,7 @@ CREATE FUNCTION recsys._expressions(recommender name,
 	OUT value text, OUT weight text, OUT interacted_at text, OUT positive text, OUT owned text,
 	OUT disliked text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
 DECLARE
 	r recsys.recommender := recsys._recommender(recommender);
 	s jsonb := r.settings;
@@ -329,7 +330,7 @@ DECLARE
 	x record;
 	kept text;
 	known text;
-	both boolean;
+	all_users boolean;
 BEGIN
 	SELECT * INTO x FROM recsys._expressions(recommender);
 	SELECT coalesce(string_agg(u.predicate, E'\n\tAND ' ORDER BY u.step), 'true'),
@@ -347,7 +348,7 @@ BEGIN
 		x.positive, x.owned, x.source, kept);
 
 	-- one anti-join for each of the two tables of exclusions
-	SELECT bool_and(u.enabled) INTO both FROM recsys._rules(recommender) u WHERE u.rule IN ('excluded_user', 'bots');
+	SELECT bool_and(u.enabled) INTO all_users FROM recsys._rules(recommender) u WHERE u.rule IN ('excluded_user', 'bots');
 	EXECUTE format($v$CREATE OR REPLACE VIEW %1$I.interaction WITH (security_invoker = true) AS
 	SELECT e.user_id, e.item_id, e.event, e.value, e.weight, e.interacted_at, e.positive, e.owned
 	FROM %1$I.event e
@@ -355,7 +356,7 @@ BEGIN
 	AND %3$s$v$, recommender,
 		(SELECT CASE WHEN bool_or(u.enabled) THEN
 				format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = e.user_id%s)', recommender,
-					CASE WHEN both THEN '' WHEN bool_or(u.enabled AND u.rule = 'bots') THEN ' AND x.rule <> ''manual'''
+					CASE WHEN all_users THEN '' WHEN bool_or(u.enabled AND u.rule = 'bots') THEN ' AND x.rule <> ''manual'''
 						ELSE ' AND x.rule = ''manual''' END) ELSE 'true' END
 		 FROM recsys._rules(recommender) u WHERE u.rule IN ('excluded_user', 'bots')),
 		(SELECT CASE WHEN u.enabled THEN
@@ -441,7 +442,9 @@ BEGIN
 			WHERE a.attrelid = r.catalog AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (used)
 			AND a.attname NOT IN ('item_id', 'title', 'category', 'price', 'released_at', 'available')), '');
 	END IF;
-	EXECUTE format('DROP VIEW IF EXISTS %I.catalog', recommender);
+	IF to_regclass(format('%I.catalog', recommender)) IS NOT NULL THEN
+		EXECUTE format('DROP VIEW %I.catalog', recommender);
+	END IF;
 	EXECUTE format('CREATE VIEW %I.catalog WITH (security_invoker = true) AS SELECT %s %s', recommender, list,
 		CASE WHEN r.catalog IS NULL THEN 'WHERE false' ELSE format('FROM %s c WHERE c.%I IS NOT NULL', r.catalog, used[1]) END);
 	EXECUTE format('COMMENT ON VIEW %I.catalog IS %L', recommender, CASE WHEN r.catalog IS NULL THEN 'no catalog was given' ELSE format('items as described by %s', r.catalog) END);

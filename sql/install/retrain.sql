@@ -36,7 +36,7 @@ BEGIN
 	IF made.model_id IS NOT NULL THEN
 		UPDATE recsys.training_run t SET model_id = made.model_id WHERE t.run_id = run;
 	END IF;
-	IF verbose THEN
+	IF _retrain_stage.verbose THEN
 		RAISE INFO '% of "%": % rows in, % out, % s', stage, recommender, made.rows_in, made.rows_out, round(seconds::numeric, 2);
 	END IF;
 END $$;
@@ -49,7 +49,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
 	run int8;
 	stages text[];
-	stage text;
+	next_stage text;
 	failed boolean := false;
 	code text;
 	message text;
@@ -62,19 +62,19 @@ BEGIN
 		RAISE EXCEPTION 'workers is %, must not be negative', workers USING ERRCODE = '22023';
 	END IF;
 	run := recsys._open_run(recommender, true);
-	PERFORM recsys._train_open(run, recommender, policy, cutoff, random_split, '{5,10,20,50}', false, seed, memory, verbose);
+	PERFORM recsys._train_open(run, recommender, policy, cutoff, random_split, '{5,10,20,50}', false, seed, memory, retrain.verbose);
 	stages := CASE WHEN evaluate THEN ARRAY['load', 'split', 'train', 'evaluate'] ELSE ARRAY['load'] END
 		|| ARRAY['bots', 'train_all', 'write']
 		|| CASE WHEN publish THEN ARRAY['publish', 'maintain'] ELSE ARRAY['maintain'] END;
 	COMMIT;
-	FOREACH stage IN ARRAY stages LOOP
+	FOREACH next_stage IN ARRAY stages LOOP
 		-- the first transaction shows the stage, the second one is the stage
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-		UPDATE recsys.training_run t SET stage = retrain.stage WHERE t.run_id = run;
+		UPDATE recsys.training_run t SET stage = next_stage WHERE t.run_id = run;
 		COMMIT;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		BEGIN
-			PERFORM recsys._retrain_stage(run, recommender, stage, verbose);
+			PERFORM recsys._retrain_stage(run, recommender, next_stage, retrain.verbose);
 		EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
 			GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
 				detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
