@@ -23,7 +23,7 @@ BEGIN ATOMIC
 		WHEN 'item_item' THEN '{"neighbors": 200, "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5, "shrinkage": 0}'
 		WHEN 'factors' THEN '{"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "initial_sd": null}'
 		WHEN 'funnel' THEN '{"neighbors": 200, "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5, "shrinkage": 0,
-			"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "initial_sd": null, "blend": 0.3}'
+			"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "initial_sd": null, "blend": 0.2}'
 		END::pg_catalog.jsonb;
 END;
 COMMENT ON FUNCTION recsys._default_policy_settings(text) IS
