@@ -262,7 +262,7 @@ BEGIN
 		top := (SELECT max(coalesce(p.value ->> 'weight', '1')::float8) FROM jsonb_each(positives) p);
 		names := (SELECT string_agg(quote_literal(p.key), ', ' ORDER BY p.key) FROM jsonb_each(positives) p
 			WHERE coalesce((p.value ->> 'owned')::boolean,
-				NOT EXISTS (SELECT FROM jsonb_each(positives) o WHERE o.value ? 'owned')
+				NOT EXISTS (SELECT FROM jsonb_each(positives) o WHERE o.value -> 'owned' = 'true')
 				AND coalesce(p.value ->> 'weight', '1')::float8 = top AND top > 0));
 		owned := CASE WHEN names IS NULL THEN 'false' ELSE format('%s IN (%s)', event, names) END;
 	END IF;
