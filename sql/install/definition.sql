@@ -67,8 +67,16 @@ COMMENT ON FUNCTION recsys._check_number(jsonb, text, float8, float8, boolean) I
 
 CREATE FUNCTION recsys._check_settings(settings jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	k text;
 BEGIN
 	PERFORM recsys._check_keys(settings, recsys._default_settings(), 'settings');
+	SELECT e.key INTO k FROM jsonb_each(settings) e
+	WHERE e.value = 'null' AND e.key <> 'dislike_max_value' ORDER BY e.key LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'setting "%" must not be null', k
+			USING ERRCODE = '22023', HINT = format('Its default is %s.', recsys._default_settings() -> k);
+	END IF;
 	PERFORM recsys._check_keys(coalesce(settings -> 'rules', '{}'),
 		'{"filter": 1, "value_not_finite": 1, "value_not_positive": 1, "event": 1, "future": 1, "excluded_user": 1, "excluded_item": 1, "bots": 1}',
 		'settings.rules');
@@ -90,11 +98,16 @@ BEGIN
 	IF jsonb_typeof(coalesce(settings -> 'never_bots', '[]')) <> 'array' THEN
 		RAISE EXCEPTION 'setting "never_bots" must be an array of user ids' USING ERRCODE = '22023';
 	END IF;
-	IF (settings ->> 'repeat_window')::interval < interval '0' THEN
-		RAISE EXCEPTION 'setting "repeat_window" is "%", must not be negative', settings ->> 'repeat_window'
-			USING ERRCODE = '22023';
-	END IF;
-	PERFORM (settings ->> 'future_tolerance')::interval;
+	FOREACH k IN ARRAY ARRAY['future_tolerance', 'repeat_window'] LOOP
+		BEGIN
+			IF (settings ->> k)::interval < interval '0' THEN
+				RAISE EXCEPTION 'setting "%" is "%", must not be negative', k, settings ->> k USING ERRCODE = '22023';
+			END IF;
+		EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
+			RAISE EXCEPTION 'setting "%" is "%", must be an interval', k, settings ->> k
+				USING ERRCODE = '22023', HINT = 'For example "90 minutes".';
+		END;
+	END LOOP;
 END $$;
 COMMENT ON FUNCTION recsys._check_settings(jsonb) IS
 'raises 22023 for an unknown setting or a value out of its bounds';
