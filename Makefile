@@ -62,6 +62,8 @@ else
 # Two lists rule it.  The compiler hides everything else beforehand, but for
 # PostgreSQL 15, whose PG_FUNCTION_INFO_V1 does not mark a function.
 SHLIB_LINK += -Wl,--version-script=$(srcdir)/src/$(basename $(@F)).map
+$(MODULE_big)$(DLSUFFIX): $(srcdir)/src/$(MODULE_big).map
+recsys_train$(DLSUFFIX): $(srcdir)/src/recsys_train.map
 ifeq ($(MAJORVERSION),15)
 $(filter-out $(KERNEL),$(sort $(OBJS) $(TRAIN_OBJS))): override CFLAGS += \
 	-fvisibility=default -fno-semantic-interposition

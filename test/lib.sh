@@ -72,8 +72,13 @@ shadow() {
 	pkglibdir=$("$PG_CONFIG" --pkglibdir)
 	plain_make -s install "DESTDIR=$1" >"$1.log" 2>&1 ||
 		{ cat "$1.log" >&2; return 1; }
-	mkdir -p "$1$bindir" &&
-		cp -Lp "$bindir"/* "$1$bindir/" &&
+	mkdir -p "$1$bindir" && (
+		# by name, since the folder may be /usr/bin
+		cd "$bindir" && for program in postgres initdb psql pg_* pgbench createdb \
+			dropdb createuser dropuser vacuumdb reindexdb clusterdb; do
+			[ ! -f "$program" ] || cp -Lp "$program" "$1$bindir/" || exit 1
+		done
+	) &&
 		link_all "$sharedir/extension" "$1$sharedir/extension" &&
 		link_all "$sharedir" "$1$sharedir" &&
 		link_all "$pkglibdir" "$1$pkglibdir"
