@@ -14,7 +14,7 @@ COMMON = $(KERNEL) src/array.o src/idmap.o src/owner.o src/registry.o src/stream
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/metric.o src/top_k.o \
-	src/definition.o src/report.o src/run.o src/train_door.o src/cache.o src/history.o src/filter.o src/recommend.o \
+	src/definition.o src/report.o src/run.o src/train_door.o src/argument.o src/cache.o src/history.o src/filter.o src/recommend.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 
@@ -62,6 +62,8 @@ else
 # Two lists rule it.  The compiler hides everything else beforehand, but for
 # PostgreSQL 15, whose PG_FUNCTION_INFO_V1 does not mark a function.
 SHLIB_LINK += -Wl,--version-script=$(srcdir)/src/$(basename $(@F)).map
+$(MODULE_big)$(DLSUFFIX): $(srcdir)/src/$(MODULE_big).map
+recsys_train$(DLSUFFIX): $(srcdir)/src/recsys_train.map
 ifeq ($(MAJORVERSION),15)
 $(filter-out $(KERNEL),$(sort $(OBJS) $(TRAIN_OBJS))): override CFLAGS += \
 	-fvisibility=default -fno-semantic-interposition

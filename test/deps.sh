@@ -102,15 +102,16 @@ case " $missing" in *" postgresql-"[0-9]*)
 	say "create_main_cluster = false" | $sudo tee "$conf" >/dev/null
 	;;
 esac
+log=$(mktemp) || exit 1
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
-	apt-get -q -y install --no-install-recommends $missing >build.deps.log 2>&1 </dev/null
+	apt-get -q -y install --no-install-recommends $missing >"$log" 2>&1 </dev/null
 status=$?
 if [ $status -ne 0 ]; then
-	tail -20 build.deps.log >&2
-	rm -f build.deps.log
+	tail -20 "$log" >&2
+	rm -f "$log"
 	die "could not install $missing"
 fi
-rm -f build.deps.log
+rm -f "$log"
 hash -r 2>/dev/null
 check || die "still missing after the installation:$missing"

@@ -72,8 +72,13 @@ shadow() {
 	pkglibdir=$("$PG_CONFIG" --pkglibdir)
 	plain_make -s install "DESTDIR=$1" >"$1.log" 2>&1 ||
 		{ cat "$1.log" >&2; return 1; }
-	mkdir -p "$1$bindir" &&
-		cp -Lp "$bindir"/* "$1$bindir/" &&
+	mkdir -p "$1$bindir" && (
+		# by name, since the folder may be /usr/bin
+		cd "$bindir" && for program in postgres initdb psql pg_* pgbench createdb \
+			dropdb createuser dropuser vacuumdb reindexdb clusterdb; do
+			[ ! -f "$program" ] || cp -Lp "$program" "$1$bindir/" || exit 1
+		done
+	) &&
 		link_all "$sharedir/extension" "$1$sharedir/extension" &&
 		link_all "$sharedir" "$1$sharedir" &&
 		link_all "$pkglibdir" "$1$pkglibdir"
@@ -86,6 +91,7 @@ start_cluster() {
 	shift
 	mkdir -p "$dir/install" && shadow "$dir/install" || return 1
 	bin=$dir/install$("$PG_CONFIG" --bindir)
+	say "$bin" >"$dir/bin"
 	locale=C
 	case $(locale -a 2>/dev/null) in *C.utf8* | *C.UTF-8*) locale=C.UTF-8 ;; esac
 	(
@@ -108,7 +114,7 @@ start_cluster() {
 	cat >"$dir/env" <<-END
 		unset PGSERVICE PGHOSTADDR PGPASSWORD PGOPTIONS PGSSLMODE
 		export PGHOST='$dir' PGPORT=5432 PGUSER=postgres PGDATABASE=postgres PGTZ=UTC
-		export PATH='$bin':"\$PATH"
+		export PG_CONFIG='$PG_CONFIG' PATH='$bin':"\$PATH"
 	END
 }
 
@@ -117,8 +123,8 @@ stop_cluster() {
 	[ -n "$1" ] && [ -d "$1" ] || return 0
 	if [ -f "$1/data/postmaster.pid" ]; then
 		(
-			cd "$1" && as_server "$1/install$("$PG_CONFIG" --bindir)/pg_ctl" \
-				-D "$1/data" -m immediate -w -t 30 stop
+			cd "$1" && as_server "$(cat "$1/bin")/pg_ctl" -D "$1/data" \
+				-m immediate -w -t 30 stop
 		) >/dev/null 2>&1 || { say "could not stop the server of $1" >&2; return 1; }
 	fi
 	rm -rf "$1"

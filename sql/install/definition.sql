@@ -403,7 +403,7 @@ DECLARE
 	c record;
 	col name;
 	t regtype;
-	used name[] := '{}';
+	used name[] := ARRAY[]::name[];
 	list text := '';
 BEGIN
 	PERFORM recsys._check_keys(given, '{"item": 1, "title": 1, "category": 1, "price": 1, "released_at": 1, "available": 1}', 'catalog_columns');
@@ -579,7 +579,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	r recsys.recommender;
 	m text;
-	id text;
 	missing text;
 BEGIN
 	IF recommender IS NULL OR source IS NULL OR user_column IS NULL OR item_column IS NULL THEN
@@ -611,6 +610,7 @@ BEGIN
 	PERFORM recsys._check_definition(r);
 
 	EXECUTE format('CREATE SCHEMA %I', recommender);
+	EXECUTE format('COMMENT ON SCHEMA %I IS %L', recommender, format('recommender over %s', source));
 	-- what a schema dropped by hand has left behind
 	DELETE FROM recsys.recommender d WHERE d.recommender = r.recommender;
 	INSERT INTO recsys.recommender SELECT r.*;

@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <inttypes.h>
+
 #include "access/xlog.h"
 #include "access/xloginsert.h"
 #include "catalog/pg_type.h"
@@ -252,7 +254,7 @@ insert_model(RsRun *run, const RsFactorPart *factors)
 	args[9] = Int64GetDatum(m->users.nrows);
 	args[10] = Int64GetDatum(m->users.ncols);
 	args[11] = Int64GetDatum((int64) m->users.start[m->users.nrows]);
-	args[12] = CStringGetTextDatum(psprintf("%016" INT64_MODIFIER "x", m->checksum));
+	args[12] = CStringGetTextDatum(psprintf("%016" PRIx64, m->checksum));
 	args[13] = Float8GetDatum(run->final_parts->seconds);
 	args[14] = Int64GetDatum(run->peak_bytes);
 	args[15] = CStringGetTextDatum(RS_BUILD);

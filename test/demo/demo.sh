@@ -89,7 +89,7 @@ finish() {
 	[ -z "$worker" ] || kill "$worker" 2>/dev/null
 	if [ "${KEEP:-}" = 1 ] && [ -f "$dir/data/postmaster.pid" ]; then
 		say "" "The cluster is kept. To look around in it:" \
-			"  $(command -v psql) -h $dir -U postgres demo" \
+			"  $psql -h $dir -U postgres demo" \
 			"To stop and remove it:" \
 			"  $PWD/test/cluster.sh stop $dir"
 	else
@@ -105,6 +105,7 @@ progress "build"
 build >"$dir/errors" 2>&1 || failed "could not build"
 progress "start a throwaway cluster"
 start_cluster "$dir" 2>"$dir/errors" || failed "could not start a cluster"
+command -v psql >/dev/null && psql=psql || psql=$(cat "$dir/bin")/psql
 . "$dir/env"
 PGDATABASE=demo
 PGAPPNAME='recsys demo'

@@ -91,6 +91,7 @@ SELECT format('%s: %s rows; %s; user = %s, item = %s, value = %s, time = %s', :'
 		to_char((SELECT count(*) FROM event), 'FM999,999,999,999'),
 		CASE WHEN :'header' THEN 'a header' ELSE 'no header' END,
 		pg_temp.called(:'user_column', :'header'), pg_temp.called(:'item_column', :'header'),
-		pg_temp.called(:'value_column', :'header'), pg_temp.called(:'time_column', :'header')) AS what,
+		pg_temp.called(:'value_column', :'header'), pg_temp.called(:'time_column', :'header'))
+	|| CASE WHEN :'has_time' THEN '' ELSE E'\nNo times, so the split is random.' END AS what,
 	CASE WHEN :'has_time' THEN '' ELSE ', random_split => true' END::text AS retrain,
 	'chose'::text AS does;

@@ -35,29 +35,9 @@ ORDER BY step;
 
 -- --- leaderboard ---
 
-SELECT format('Trained on what was before %s, judged on what %s users %s after it%s.',
-		to_char(max(cutoff) AT TIME ZONE 'UTC', 'YYYY-MM-DD'), to_char(max(users), 'FM999,999,990'), :'does',
-		CASE WHEN bool_or(r.repeatable) THEN '' ELSE ' and not before' END) AS split_told,
-	bool_or(split = 'random') AS random
-FROM recsys.leaderboard JOIN recsys.recommender r USING (recommender) WHERE recommender = :'recommender' \gset
 \qecho 'WHICH METHOD IS BEST'
 \qecho
-\if :random
-\qecho 'RANDOM SPLIT, since the data has no times: these figures are no evidence about the future.'
-\else
-\qecho :split_told
-\endif
-\qecho
-SELECT place, policy, method,
-	to_char(ndcg_at_10, 'FM0.0000') || '  ' || to_char(ndcg_lower, 'FM0.0000') || ' to ' || to_char(ndcg_upper, 'FM0.0000') AS "NDCG@10, 95 % interval",
-	to_char(precision_at_10, 'FM0.0000') AS "P@10",
-	to_char(recall_at_20, 'FM0.0000') AS "R@20",
-	to_char(hit_rate_at_10, 'FM0.000') AS "hit rate",
-	to_char(coverage_at_10, 'FM0.000') AS coverage,
-	lpad(to_char(novelty_at_10, 'FM90.0'), 7) AS novelty,
-	verdict
-FROM recsys.leaderboard WHERE recommender = :'recommender'
-ORDER BY place, policy;
+\ir leaderboard.sql
 
 -- --- three users ---
 

@@ -55,13 +55,15 @@ JOIN LATERAL (
 		LEFT JOIN bought b ON b.user_id = r.user_id
 		WHERE NOT q.product_id = ANY (coalesce(b.items, '{}'))
 		ORDER BY 2 DESC, 1 LIMIT 10) x) l ON true;
-SELECT format('NDCG@10 over %s users: factors %s, the oracle that knows the planted tastes %s: %s %% of what can be reached above popularity (%s).',
-	count(*), to_char(f.ndcg_at_10, 'FM0.0000'), to_char(avg(o.ndcg), 'FM0.0000'),
-	to_char(100 * (f.ndcg_at_10 - p.ndcg_at_10) / nullif(avg(o.ndcg) - p.ndcg_at_10, 0), 'FM990'),
-	to_char(p.ndcg_at_10, 'FM0.0000'))
-	|| CASE WHEN f.users <> count(*) THEN format(' The leaderboard is over %s users.', f.users) ELSE '' END AS oracle
+SELECT format('NDCG@10 over %s users: factors %s, popularity %s, the oracle that knows the planted tastes %s.',
+		count(*), to_char(f.ndcg_at_10, 'FM0.0000'), to_char(p.ndcg_at_10, 'FM0.0000'), to_char(avg(o.ndcg), 'FM0.0000'))
+	|| CASE WHEN avg(o.ndcg) > 1.1 * p.ndcg_at_10
+		THEN format(' Factors go %s %% of the way from popularity to the oracle.',
+			to_char(100 * (f.ndcg_at_10 - p.ndcg_at_10) / (avg(o.ndcg) - p.ndcg_at_10), 'FM990'))
+		ELSE ' There is next to nothing personal to learn.' END
+	|| CASE WHEN f.users <> count(*) THEN format(' The leaderboard is of %s users.', f.users) ELSE '' END AS oracle
 FROM oracle o,
-	(SELECT * FROM recsys.leaderboard WHERE recommender = 'shop' AND method = 'factors' LIMIT 1) f,
-	(SELECT * FROM recsys.leaderboard WHERE recommender = 'shop' AND method = 'popularity' LIMIT 1) p
+	(SELECT * FROM recsys.leaderboard WHERE recommender = 'shop' AND policy = 'factors') f,
+	(SELECT * FROM recsys.leaderboard WHERE recommender = 'shop' AND policy = 'popularity') p
 GROUP BY f.ndcg_at_10, f.users, p.ndcg_at_10 \gset
 \qecho :oracle
