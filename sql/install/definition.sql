@@ -100,7 +100,7 @@ BEGIN
 	END IF;
 	FOREACH k IN ARRAY ARRAY['future_tolerance', 'repeat_window'] LOOP
 		BEGIN
-			IF (settings ->> k)::interval < interval '0' THEN
+			IF (settings ->> k)::interval < interval '0' AND k = 'repeat_window' THEN
 				RAISE EXCEPTION 'setting "%" is "%", must not be negative', k, settings ->> k USING ERRCODE = '22023';
 			END IF;
 		EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
