@@ -188,6 +188,12 @@ CREATE FUNCTION recsys._check_owner(recommender name) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM recsys._recommender(recommender);
+	-- only those whom row-level security lets through can see this row
+	IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = recommender) THEN
+		RAISE EXCEPTION 'schema "%" of the recommender no longer exists', recommender
+			USING ERRCODE = '3F000',
+			HINT = format('SELECT recsys.drop_recommender(%L) forgets it, create_recommender makes it anew.', recommender);
+	END IF;
 	IF NOT recsys._may_write(recommender) THEN
 		RAISE EXCEPTION 'must have the privileges of the owner of recommender "%"', recommender
 			USING ERRCODE = '42501',
@@ -195,7 +201,7 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION recsys._check_owner(name) IS
-'raises 42501 unless the current role has the privileges of the recommender''s owner';
+'raises 42501 unless the current role has the privileges of the recommender''s owner, 3F000 where its schema is gone';
 
 /* ---- the cleaning rules and the columns of the views ---- */
 
@@ -741,13 +747,18 @@ DECLARE
 	foreign_objects text;
 	o record;
 BEGIN
+	PERFORM recsys._recommender(recommender);
+	IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = recommender) THEN
+		DELETE FROM recsys.recommender d WHERE d.recommender = drop_recommender.recommender;
+		RETURN;
+	END IF;
 	PERFORM recsys._check_owner(recommender);
 	PERFORM recsys._lock_run(recommender, false);
 	IF NOT cascade THEN
 		SELECT string_agg(f.what, ', ' ORDER BY f.what) INTO foreign_objects FROM (
 			SELECT format('relation %I', c.relname) AS what FROM pg_class c
 			WHERE c.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)
-			AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> ALL (tables || views)
+			AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND c.relname <> ALL (tables || views)
 			UNION ALL
 			SELECT format('function %I', p.proname) FROM pg_proc p
 			WHERE p.pronamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)
