@@ -328,14 +328,14 @@ BEGIN
 			format('(%s OR %s)', x.positive, x.owned), 'not a positive: below the minimum value, and not owned'),
 		('future', has_time, true, s ->> 'future_tolerance',
 			format('%s <= now() + %L::interval', x.interacted_at, s ->> 'future_tolerance'), 'later than the present'),
-		('excluded_user', true, true, 'manual',
-			format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = %s AND x.rule = ''manual'')', recommender, x.user_id),
+		('excluded_user', true, true, '',
+			format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = %s AND x.rule NOT IN (''bot_rate'', ''bot_breadth''))', recommender, x.user_id),
 			'user stands in excluded_user'),
-		('excluded_item', true, true, 'manual',
-			format('NOT EXISTS (SELECT FROM %I.excluded_item x WHERE x.item_id = %s AND x.rule = ''manual'')', recommender, x.item_id),
+		('excluded_item', true, true, '',
+			format('NOT EXISTS (SELECT FROM %I.excluded_item x WHERE x.item_id = %s)', recommender, x.item_id),
 			'item stands in excluded_item'),
 		('bots', true, true, s ->> 'bot_z',
-			format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = %s AND x.rule <> ''manual'')', recommender, x.user_id),
+			format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = %s AND x.rule IN (''bot_rate'', ''bot_breadth''))', recommender, x.user_id),
 			'user was found by detect_bots')
 	) v (rule, possible, usual, parameter, predicate, note);
 END $$;
@@ -375,8 +375,8 @@ BEGIN
 	AND %3$s$v$, recommender,
 		(SELECT CASE WHEN bool_or(u.enabled) THEN
 				format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = e.user_id%s)', recommender,
-					CASE WHEN all_users THEN '' WHEN bool_or(u.enabled AND u.rule = 'bots') THEN ' AND x.rule <> ''manual'''
-						ELSE ' AND x.rule = ''manual''' END) ELSE 'true' END
+					CASE WHEN all_users THEN '' WHEN bool_or(u.enabled AND u.rule = 'bots') THEN ' AND x.rule IN (''bot_rate'', ''bot_breadth'')'
+						ELSE ' AND x.rule NOT IN (''bot_rate'', ''bot_breadth'')' END) ELSE 'true' END
 		 FROM recsys._rules(recommender) u WHERE u.rule IN ('excluded_user', 'bots')),
 		(SELECT CASE WHEN u.enabled THEN
 				format('NOT EXISTS (SELECT FROM %I.excluded_item x WHERE x.item_id = e.item_id)', recommender) ELSE 'true' END
@@ -652,10 +652,10 @@ BEGIN
 	FOR t IN SELECT * FROM (VALUES
 		('excluded_user', format('user_id %s PRIMARY KEY, reason text NOT NULL, rule text NOT NULL DEFAULT ''manual'', added_at timestamptz NOT NULL DEFAULT now()', u),
 			'users whose interactions do not count; rows may be written by hand',
-			'{"user_id": "the user", "reason": "why, in words", "rule": "manual, or the rule that found it", "added_at": "when"}'::jsonb),
+			'{"user_id": "the user", "reason": "why, in words", "rule": "manual, or what found it; detect_bots writes and removes bot_rate and bot_breadth only", "added_at": "when"}'::jsonb),
 		('excluded_item', format('item_id %s PRIMARY KEY, reason text NOT NULL, rule text NOT NULL DEFAULT ''manual'', added_at timestamptz NOT NULL DEFAULT now()', i),
 			'items whose interactions do not count and that are never listed; rows may be written by hand',
-			'{"item_id": "the item", "reason": "why, in words", "rule": "manual, or the rule that found it", "added_at": "when"}'),
+			'{"item_id": "the item", "reason": "why, in words", "rule": "manual, or what found it", "added_at": "when"}'),
 		('popularity', format('model_id int8, item_id %s, users int8 NOT NULL, score float8 NOT NULL %s, rank int4 NOT NULL, PRIMARY KEY (model_id, item_id)', i, format(finite, 'score')),
 			'part of a model: how many users each item has',
 			'{"model_id": "the model", "item_id": "the item", "users": "distinct users with a positive interaction", "score": "users divided by the most popular item''s", "rank": "place, ties by item"}'),
