@@ -163,6 +163,16 @@ END $$;
 COMMENT ON FUNCTION recsys._column_type(regclass, name, text) IS
 'type of a column; raises 42703 naming the columns there are';
 
+CREATE FUNCTION recsys._is_number(type regtype) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype,
+		'int8'::pg_catalog.regtype, 'float4'::pg_catalog.regtype, 'float8'::pg_catalog.regtype, 'numeric'::pg_catalog.regtype)
+	FROM pg_catalog.pg_type t WHERE t.oid = $1;
+END;
+COMMENT ON FUNCTION recsys._is_number(regtype) IS
+'whether the type, or the type that a domain is over, is a number that casts to float8';
+
 CREATE FUNCTION recsys._check_id_type(id_type regtype, column_name name) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_check_id_type';
 COMMENT ON FUNCTION recsys._check_id_type(regtype, name) IS
@@ -256,9 +266,9 @@ BEGIN
 	value := '1::float8';
 	IF s ->> 'value_column' IS NOT NULL THEN
 		value_type := recsys._column_type(r.source, s ->> 'value_column', 'value_column');
-		IF (SELECT t.typcategory FROM pg_type t WHERE t.oid = value_type) <> 'N' THEN
+		IF NOT recsys._is_number(value_type) THEN
 			RAISE EXCEPTION 'value column "%" has type %, must be a number', s ->> 'value_column', value_type
-				USING ERRCODE = '42804';
+				USING ERRCODE = '42804', HINT = 'Cast it in a view over the source, and make that the source.';
 		END IF;
 		value := format('s.%I::float8', s ->> 'value_column');
 		IF s ->> 'event_column' IS NOT NULL THEN
@@ -411,6 +421,8 @@ DECLARE
 	t regtype;
 	used name[] := ARRAY[]::name[];
 	list text := '';
+	old_acl aclitem[];
+	owner regrole;
 BEGIN
 	PERFORM recsys._check_keys(given, '{"item": 1, "title": 1, "category": 1, "price": 1, "released_at": 1, "available": 1}', 'catalog_columns');
 	IF r.catalog IS NOT NULL AND to_regclass(r.catalog::text) IS NULL THEN
@@ -423,8 +435,10 @@ BEGIN
 			(6, 'available', 'available', 'boolean')) v (n, key, name, type) ORDER BY n LOOP
 		col := NULL;
 		IF r.catalog IS NOT NULL AND given ? c.key THEN
-			col := given ->> c.key;
-			PERFORM recsys._column_type(r.catalog, col, format('catalog_columns.%s', c.key));
+			col := given ->> c.key;		-- null: none, whatever the names
+			IF col IS NOT NULL THEN
+				PERFORM recsys._column_type(r.catalog, col, format('catalog_columns.%s', c.key));
+			END IF;
 		ELSIF r.catalog IS NOT NULL THEN
 			SELECT a.attname INTO col
 			FROM pg_attribute a
@@ -442,8 +456,16 @@ BEGIN
 					USING ERRCODE = '42703', HINT = 'Name it: catalog_columns => ''{"item": "..."}''.';
 			ELSIF t <> r.item_type THEN
 				RAISE EXCEPTION 'item column "%" of the catalog has type %, the items of the source have type %', col, t, r.item_type
-					USING ERRCODE = '42804';
+					USING ERRCODE = '42804', HINT = format('Cast it to %s in a view, and make that the catalog.', r.item_type);
 			END IF;
+		ELSIF col IS NOT NULL AND NOT (CASE c.key WHEN 'price' THEN recsys._is_number(t)
+			WHEN 'released_at' THEN t IN ('timestamptz', 'timestamp', 'date')
+			WHEN 'available' THEN t = 'boolean'::regtype
+			ELSE true END) THEN
+			RAISE EXCEPTION 'column "%" of the catalog has type %, % must be %', col, t, c.key,
+				CASE c.key WHEN 'price' THEN 'a number' WHEN 'available' THEN 'boolean' ELSE 'timestamptz, timestamp or date' END
+				USING ERRCODE = '42804',
+				HINT = format('Name another column, or null for none: catalog_columns => ''{"%s": null}''.', c.key);
 		END IF;
 		list := list || CASE WHEN list = '' THEN '' ELSE ', ' END || CASE
 			WHEN col IS NULL AND c.key = 'available' THEN 'true AS available'
@@ -461,11 +483,20 @@ BEGIN
 			WHERE a.attrelid = r.catalog AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (used)
 			AND a.attname NOT IN ('item_id', 'title', 'category', 'price', 'released_at', 'available')), '');
 	END IF;
-	IF to_regclass(format('%I.catalog', recommender)) IS NOT NULL THEN
+	-- its columns may change, so it is made anew; owner and privileges stay
+	SELECT v.relacl INTO old_acl FROM pg_class v WHERE v.oid = to_regclass(format('%I.catalog', recommender));
+	IF FOUND THEN
 		EXECUTE format('DROP VIEW %I.catalog', recommender);
 	END IF;
 	EXECUTE format('CREATE VIEW %I.catalog WITH (security_invoker = true) AS SELECT %s %s', recommender, list,
 		CASE WHEN r.catalog IS NULL THEN 'WHERE false' ELSE format('FROM %s c WHERE c.%I IS NOT NULL', r.catalog, used[1]) END);
+	SELECT n.nspowner::regrole INTO owner FROM pg_namespace n WHERE n.nspname = recommender;
+	EXECUTE format('ALTER VIEW %I.catalog OWNER TO %s', recommender, owner);
+	FOR c IN SELECT a.privilege_type, a.is_grantable, a.grantee FROM aclexplode(old_acl) a WHERE a.grantee <> owner LOOP
+		EXECUTE format('GRANT %s ON %I.catalog TO %s%s', c.privilege_type, recommender,
+			CASE c.grantee WHEN 0 THEN 'PUBLIC' ELSE c.grantee::regrole::text END,
+			CASE WHEN c.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+	END LOOP;
 	EXECUTE format('COMMENT ON VIEW %I.catalog IS %L', recommender, CASE WHEN r.catalog IS NULL THEN 'no catalog was given' ELSE format('items as described by %s', r.catalog) END);
 	EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.catalog.%I IS %L', recommender, v.name, v.comment), ';')
 		FROM (VALUES ('item_id', 'item'), ('title', 'title'), ('category', 'category'), ('price', 'price'),
