@@ -430,7 +430,7 @@ BEGIN
 			USING ERRCODE = '42P01',
 			HINT = format('SELECT recsys.alter_recommender(%L, catalog => ...) names another.', recommender);
 	END IF;
-	FOR c IN SELECT * FROM (VALUES (1, 'item', 'item_id', format_type(r.item_type, NULL)), (2, 'title', 'title', 'text'),
+	FOR c IN SELECT * FROM (VALUES (1, 'item', 'item_id', format_type(r.item_type, -1)), (2, 'title', 'title', 'text'),
 			(3, 'category', 'category', 'text'), (4, 'price', 'price', 'float8'), (5, 'released_at', 'released_at', 'timestamptz'),
 			(6, 'available', 'available', 'boolean')) v (n, key, name, type) ORDER BY n LOOP
 		col := NULL;
@@ -676,8 +676,8 @@ DECLARE
 	r recsys.recommender := recsys._recommender(recommender);
 	t record;
 	c record;
-	u text := format_type(r.user_type, NULL);
-	i text := format_type(r.item_type, NULL);
+	u text := format_type(r.user_type, -1);
+	i text := format_type(r.item_type, -1);
 	finite constant text := 'CHECK (%1$s > ''-Infinity'' AND %1$s < ''Infinity'')';
 BEGIN
 	FOR t IN SELECT * FROM (VALUES
