@@ -41,7 +41,8 @@ BEGIN
 	IF FOUND THEN
 		RAISE EXCEPTION 'unknown key "%" in %', k, what
 			USING ERRCODE = '22023',
-			HINT = 'Known keys are ' || (SELECT string_agg(n, ', ' ORDER BY n) FROM jsonb_object_keys(known) n) || '.';
+			HINT = coalesce('Known keys are ' || (SELECT string_agg(n, ', ' ORDER BY n) FROM jsonb_object_keys(known) n) || '.',
+				'There are no keys.');
 	END IF;
 END $$;
 COMMENT ON FUNCTION recsys._check_keys(jsonb, jsonb, text) IS
@@ -863,7 +864,10 @@ DECLARE
 	v int4;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
-	IF policy IS NULL OR policy = '' OR policy = 'external' THEN
+	IF policy IS NULL OR policy = '' THEN
+		RAISE EXCEPTION 'the name of a policy must not be NULL or empty' USING ERRCODE = '22023';
+	END IF;
+	IF policy = 'external' THEN
 		RAISE EXCEPTION 'policy name "%" is not allowed', policy
 			USING ERRCODE = '22023', HINT = '"external" stands for the list that the app makes by itself.';
 	END IF;
