@@ -79,7 +79,7 @@ BEGIN
 			USING ERRCODE = '22023', HINT = format('Its default is %s.', recsys._default_settings() -> k);
 	END IF;
 	PERFORM recsys._check_keys(coalesce(settings -> 'rules', '{}'),
-		'{"filter": 1, "value_not_finite": 1, "value_not_positive": 1, "event": 1, "future": 1, "excluded_user": 1, "excluded_item": 1, "bots": 1}',
+		'{"filter": 1, "value_not_finite": 1, "value_not_positive": 1, "future": 1, "excluded_user": 1, "excluded_item": 1, "bots": 1}',
 		'settings.rules');
 	IF EXISTS (SELECT FROM jsonb_each(coalesce(settings -> 'rules', '{}')) r WHERE jsonb_typeof(r.value) <> 'boolean') THEN
 		RAISE EXCEPTION 'settings.rules must map rules to true or false' USING ERRCODE = '22023';
