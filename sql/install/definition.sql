@@ -304,7 +304,10 @@ BEGIN
 	positive := CASE WHEN positives IS NULL THEN minimum ELSE format('(%s > 0 AND %s)', event_weight, minimum) END;
 	disliked := CASE WHEN positives IS NULL THEN 'false' ELSE format('%s < 0', event_weight) END;
 	IF s ->> 'dislike_max_value' IS NOT NULL THEN
-		disliked := format('(%s OR %s <= %L::float8)', disliked, value, s ->> 'dislike_max_value');
+		-- a row without a value says nothing, though it counts as 1
+		disliked := format('(%s OR %s <= %L::float8)', disliked,
+			CASE WHEN s ->> 'value_column' IS NULL THEN 'NULL' ELSE format('s.%I::float8', s ->> 'value_column') END,
+			s ->> 'dislike_max_value');
 	END IF;
 	-- greatest(): the planner may compute this before the rules have dropped the row
 	weight := CASE s ->> 'weight_rule'
