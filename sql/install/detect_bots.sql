@@ -25,12 +25,13 @@ BEGIN
 		EXECUTE format('DELETE FROM %I.excluded_user x WHERE x.rule IN (''bot_rate'', ''bot_breadth'')
 			AND NOT x.user_id = ANY (coalesce($1, ''{}'')::%s[])', detect_bots.recommender, format_type(r.user_type, -1))
 		USING users;
-		EXECUTE format('INSERT INTO %I.excluded_user (user_id, reason, rule)
+		EXECUTE format('INSERT INTO %I.excluded_user AS x (user_id, reason, rule)
 			SELECT b.user_id::%s, format(''%%s: %%s, more than %%s'',
 				CASE b.rule WHEN ''bot_rate'' THEN ''events in the busiest hour'' ELSE ''distinct items in the busiest day'' END,
 				b.measure, round(b.threshold::numeric, 1)), b.rule
 			FROM unnest($1, $2, $3, $4) b (user_id, rule, measure, threshold)
-			ON CONFLICT DO NOTHING', detect_bots.recommender, format_type(r.user_type, -1))
+			ON CONFLICT (user_id) DO UPDATE SET reason = EXCLUDED.reason, rule = EXCLUDED.rule
+			WHERE x.rule IN (''bot_rate'', ''bot_breadth'') AND x.reason <> EXCLUDED.reason', detect_bots.recommender, format_type(r.user_type, -1))
 		USING users, rules, measures, thresholds;
 	END IF;
 	RETURN QUERY SELECT b.* FROM unnest(users, rules, measures, thresholds) b (user_id, rule, measure, threshold);
