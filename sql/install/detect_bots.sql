@@ -25,7 +25,7 @@ BEGIN
 		PERFORM recsys._execute_as_owner(detect_bots.recommender, format(
 			'DELETE FROM %1$I.excluded_user x WHERE x.rule IN (''bot_rate'', ''bot_breadth'')
 			 AND NOT x.user_id = ANY (%3$L::text[]::%2$s[])',
-			detect_bots.recommender, format_type(r.user_type, NULL), coalesce(users, '{}')));
+			detect_bots.recommender, format_type(r.user_type, -1), coalesce(users, '{}')));
 		PERFORM recsys._execute_as_owner(detect_bots.recommender, format(
 			'INSERT INTO %1$I.excluded_user (user_id, reason, rule)
 			 SELECT b.user_id::%2$s, format(''%%s: %%s, more than %%s'',
@@ -33,7 +33,7 @@ BEGIN
 				b.measure, round(b.threshold::numeric, 1)), b.rule
 			 FROM unnest(%3$L::text[], %4$L::text[], %5$L::float8[], %6$L::float8[]) b (user_id, rule, measure, threshold)
 			 ON CONFLICT DO NOTHING',
-			detect_bots.recommender, format_type(r.user_type, NULL), users, rules, measures, thresholds));
+			detect_bots.recommender, format_type(r.user_type, -1), users, rules, measures, thresholds));
 	END IF;
 	RETURN QUERY SELECT b.* FROM unnest(users, rules, measures, thresholds) b (user_id, rule, measure, threshold);
 END $$;
