@@ -4,6 +4,16 @@
  * the views and the quality report are generated from them.
  * --------------------------------------------------------------------------- */
 
+CREATE FUNCTION recsys._query_as_owner(recommender name, query text) RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'recsys_query_as_owner';
+COMMENT ON FUNCTION recsys._query_as_owner(name, text) IS
+'rows of a reading query, run as the recommender''s owner; for callers with the owner''s privileges';
+
+CREATE FUNCTION recsys._execute_as_owner(recommender name, command text) RETURNS int8
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_execute_as_owner';
+COMMENT ON FUNCTION recsys._execute_as_owner(name, text) IS
+'runs a command as the recommender''s owner; for callers with the owner''s privileges; returns the rows processed';
+
 CREATE FUNCTION recsys._default_settings() RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -797,9 +807,9 @@ BEGIN
 	SET source = r.source, source_name = r.source_name, catalog = r.catalog, catalog_name = r.catalog_name,
 		feedback = r.feedback, repeatable = r.repeatable, settings = r.settings, changed_at = now()
 	WHERE d.recommender = r.recommender;
-	PERFORM recsys._build_views(recommender);
-	PERFORM recsys._build_catalog(recommender);
-	PERFORM recsys.refresh_functions(recommender);
+	-- what the schema holds stays its owner's
+	PERFORM recsys._execute_as_owner(recommender, format(
+		'SELECT recsys._build_views(%1$L), recsys._build_catalog(%1$L), recsys.refresh_functions(%1$L)', recommender));
 	RETURN recommender;
 END $$;
 COMMENT ON FUNCTION recsys.alter_recommender(name, regclass, name, name, name, name, name, regclass, jsonb, text, jsonb, float8, text, text, boolean, text, text, jsonb, text[]) IS
