@@ -386,7 +386,9 @@ return_list(FunctionCallInfo fcinfo, Request *q)
 			describe(q, columns[rank], &row);
 		else
 		{
+			/* nothing speaks for it: no score above those ranked before it */
 			row.item = fresh[rank - found];
+			row.score = found > 0 ? Min(q->score[columns[found - 1]], 0) : 0;
 			row.source = "fresh";
 			row.reason = pstrdup("new in the catalog");
 		}
