@@ -128,7 +128,8 @@ column_type(const RsFilter *f, const char *key)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("filter names \"%s\", which is no column of %s.catalog", key, f->r->schema),
 				 errhint("SELECT * FROM %s.catalog LIMIT 0 shows its columns.", f->r->schema)));
-	return format_type_extended(get_atttype(view, number), -1, FORMAT_TYPE_FORCE_QUALIFY);
+	return format_type_extended(get_atttype(view, number), -1,
+								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
 /* One key of the filter. */

@@ -15,7 +15,6 @@
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "serve.h"
 #include "kernel/history.h"
@@ -162,26 +161,16 @@ RsHistory *
 rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 {
 	RsHistory  *h = palloc0(sizeof(RsHistory));
-	ArrayType  *array = DatumGetArrayTypeP(items);
-	Datum	   *values;
-	bool	   *nulls;
 	int			n;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
+	Datum	   *values = rs_elements(DatumGetArrayTypeP(items), r->item_type, &n);
 	Events		e;
 
-	get_typlenbyvalalign(r->item_type, &typlen, &typbyval, &typalign);
-	deconstruct_array(array, r->item_type, typlen, typbyval, typalign,
-					  &values, &nulls, &n);
 	h->hidden = rs_idmap_create(r->item_type, CurrentMemoryContext);
 	e.items = rs_idmap_create(r->item_type, CurrentMemoryContext);
 	e.event = palloc0((n + 1) * sizeof(RsEvent));
 	e.n = 0;
 	for (int i = 0; i < n; i++)
 	{
-		if (nulls[i])
-			continue;
 		e.event[e.n].item = rs_idmap_add(e.items, values[i]);
 		e.event[e.n].weight = 1;
 		e.event[e.n].time = i + 1;

@@ -101,8 +101,9 @@ measure(FunctionCallInfo fcinfo, bool whole_list, RsMetrics *out)
 	if (rs_idmap_count(map) != (uint32) nranked)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("ranked has %d items, but only %u different ones",
-						nranked, rs_idmap_count(map))));
+				 errmsg("ranked has %d items, but only %u distinct",
+						nranked, rs_idmap_count(map)),
+				 errhint("A list shows each item once.")));
 	if (nrelevant == 0)
 		return false;
 	rs_metrics(hit, nranked, nrelevant, k, out);

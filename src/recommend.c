@@ -67,60 +67,7 @@ typedef struct Listed
 	Datum		because;
 } Listed;
 
-/* ---- arguments ---- */
-
-void
-rs_check_k(FunctionCallInfo fcinfo, int arg, const char *name, int *value)
-{
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must not be NULL", name)));
-	*value = PG_GETARG_INT32(arg);
-	if (*value < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s is %d, must not be negative", name, *value)));
-}
-
-void
-rs_check_id_argument(FunctionCallInfo fcinfo, int arg, Oid type, const char *name)
-{
-	Oid			given = get_fn_expr_argtype(fcinfo->flinfo, arg);
-
-	if (given != type)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("%s has type %s, must be %s", name,
-						OidIsValid(given) ? format_type_be(given) : "unknown",
-						format_type_be(type)),
-				 errhint("Call the function of the recommender's own schema, or recsys.refresh_functions.")));
-}
-
-RsIdMap *
-rs_id_set(FunctionCallInfo fcinfo, int arg, Oid type, const char *name)
-{
-	RsIdMap    *set;
-	Datum	   *values;
-	bool	   *nulls;
-	int			n;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
-
-	rs_check_id_argument(fcinfo, arg, get_array_type(type), name);
-	if (PG_ARGISNULL(arg))
-		return NULL;
-	set = rs_idmap_create(type, CurrentMemoryContext);
-	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), type, typlen, typbyval,
-					  typalign, &values, &nulls, &n);
-	for (int i = 0; i < n; i++)
-		if (!nulls[i])
-			rs_idmap_add(set, values[i]);
-	return set;
-}
-
+/* An item's title in the catalog, or its id as text. */
 char *
 rs_item_label(RsRecommender *r, Datum item)
 {
@@ -403,42 +350,20 @@ return_list(FunctionCallInfo fcinfo, Request *q)
 	}
 }
 
-/* What this function returns, whatever its caller believes. */
-static void
-declare_result(FunctionCallInfo fcinfo, Oid item_type)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
-		!(rsinfo->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setDesc = CreateTemplateTupleDesc(6);
-	TupleDescInitEntry(rsinfo->setDesc, 1, "rank", INT4OID, -1, 0);
-	TupleDescInitEntry(rsinfo->setDesc, 2, "item_id", item_type, -1, 0);
-	TupleDescInitEntry(rsinfo->setDesc, 3, "score", FLOAT8OID, -1, 0);
-	TupleDescInitEntry(rsinfo->setDesc, 4, "source", TEXTOID, -1, 0);
-	TupleDescInitEntry(rsinfo->setDesc, 5, "reason", TEXTOID, -1, 0);
-	TupleDescInitEntry(rsinfo->setDesc, 6, "because_item_id", item_type, -1, 0);
-	rsinfo->setResult = tuplestore_begin_heap(rsinfo->allowedModes & SFRM_Materialize_Random,
-											  false, work_mem);
-	MemoryContextSwitchTo(old);
-}
-
 /* Opens a request: registry, policy, model. */
 static void
 open_request(FunctionCallInfo fcinfo, Request *q, int filter_arg, int policy_arg)
 {
+	static const char *const names[] = {"rank", "item_id", "score", "source", "reason", "because_item_id"};
+	Oid			types[] = {INT4OID, InvalidOid, FLOAT8OID, TEXTOID, TEXTOID, InvalidOid};
+
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("recommender must not be NULL")));
 	q->r = rs_registry_get(NameStr(*PG_GETARG_NAME(0)), CurrentMemoryContext);
-	declare_result(fcinfo, q->r->item_type);
+	types[1] = types[5] = q->r->item_type;
+	rs_declare_result(fcinfo, lengthof(names), names, types);
 	q->filter = rs_filter_make(q->r, PG_ARGISNULL(filter_arg) ? NULL : PG_GETARG_JSONB_P(filter_arg));
 	q->m = rs_model_for_policy(q->r, PG_ARGISNULL(policy_arg) ? NULL : PG_GETARG_NAME(policy_arg),
 							   &q->method);

@@ -1,7 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * report.c
- *	  Queries over a recommender's source, run as its owner.
+ *	  SQL over a recommender's source and tables, run as its owner.
+ *
+ * What a tenant can attach to them (filters, triggers, policies) must run with
+ * the tenant's rights, whoever calls.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,6 +18,7 @@
 #include "owner.h"
 
 PG_FUNCTION_INFO_V1(recsys_query_as_owner);
+PG_FUNCTION_INFO_V1(recsys_execute_as_owner);
 
 /*
  * _query_as_owner(recommender, query): the rows of a query that only reads,
@@ -49,4 +53,27 @@ recsys_query_as_owner(PG_FUNCTION_ARGS)
 	rs_become_caller(&saved);
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/*
+ * _execute_as_owner(recommender, command): rows processed.
+ */
+Datum
+recsys_execute_as_owner(PG_FUNCTION_ARGS)
+{
+	char	   *command = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	RsOwnerState saved;
+	int64		rows;
+	int			rc;
+
+	SPI_connect();
+	rs_become_owner(rs_registry_get(NameStr(*PG_GETARG_NAME(0)), CurrentMemoryContext),
+					&saved);
+	rc = SPI_execute(command, false, 0);
+	if (rc < 0)
+		elog(ERROR, "could not run the command: %s", SPI_result_code_string(rc));
+	rows = (int64) SPI_processed;
+	rs_become_caller(&saved);
+	SPI_finish();
+	PG_RETURN_INT64(rows);
 }

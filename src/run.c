@@ -13,19 +13,19 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
-#include "catalog/namespace.h"
 
 PG_FUNCTION_INFO_V1(recsys_lock_run);
 PG_FUNCTION_INFO_V1(recsys_unlock_run);
 PG_FUNCTION_INFO_V1(recsys_check_nonatomic);
+PG_FUNCTION_INFO_V1(recsys_raise);
 
 #define RUN_LOCK	ShareUpdateExclusiveLock
 
@@ -87,5 +87,27 @@ recsys_check_nonatomic(PG_FUNCTION_ARGS)
 						PG_ARGISNULL(0) ? "it" : text_to_cstring(PG_GETARG_TEXT_PP(0))),
 				 errdetail("It commits after each stage."),
 				 errhint("Make the CALL the only statement, outside BEGIN.")));
+	PG_RETURN_VOID();
+}
+
+/*
+ * _raise(sqlstate, message, detail, hint): throws on an error that a run has
+ * caught to write it down.
+ */
+Datum
+recsys_raise(PG_FUNCTION_ARGS)
+{
+	char	   *code = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *message = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *detail = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	char	   *hint = text_to_cstring(PG_GETARG_TEXT_PP(3));
+
+	if (strlen(code) != 5)
+		elog(ERROR, "\"%s\" is no SQLSTATE", code);
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4])),
+			 errmsg_internal("%s", message),
+			 detail[0] ? errdetail_internal("%s", detail) : 0,
+			 hint[0] ? errhint("%s", hint) : 0));
 	PG_RETURN_VOID();
 }

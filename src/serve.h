@@ -9,6 +9,7 @@
 #define RS_SERVE_H
 
 #include "fmgr.h"
+#include "utils/array.h"
 #include "utils/timestamp.h"
 
 #include "idmap.h"
@@ -65,13 +66,21 @@ extern void rs_filter_items(RsFilter *f, const Datum *items, int n, bool *pass);
 extern int	rs_filter_fresh(RsFilter *f, const RsModel *m, RsIdMap *hidden,
 							RsIdMap *only, int limit, Datum *items);
 
-/* ---- shared checks of arguments ---- */
+/* ---- argument.c: what callers pass, and what they get ---- */
 
 extern void rs_check_k(FunctionCallInfo fcinfo, int arg, const char *name, int *value);
 extern void rs_check_id_argument(FunctionCallInfo fcinfo, int arg, Oid type, const char *name);
 
-/* an array argument's elements without NULLs as a set; NULL if the argument is */
+/* the elements of an array that are not NULL */
+extern Datum *rs_elements(ArrayType *array, Oid type, int *n);
+
+/* an array argument's elements as a set; NULL if the argument is */
 extern RsIdMap *rs_id_set(FunctionCallInfo fcinfo, int arg, Oid type, const char *name);
+
+/* a tuplestore of these columns as the function's result, whatever is expected */
+extern void rs_declare_result(FunctionCallInfo fcinfo, int n, const char *const *names, const Oid *types);
+
+/* ---- recommend.c ---- */
 
 /* an item's title, or its id as text */
 extern char *rs_item_label(RsRecommender *r, Datum item);

@@ -111,30 +111,6 @@ by_factors(RsRecommender *r, const RsModel *m, Datum item)
 	return s;
 }
 
-/* Columns: rank, item_id, similarity, users_both. */
-static void
-declare_result(FunctionCallInfo fcinfo, Oid item_type)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
-		!(rsinfo->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setDesc = CreateTemplateTupleDesc(4);
-	TupleDescInitEntry(rsinfo->setDesc, 1, "rank", INT4OID, -1, 0);
-	TupleDescInitEntry(rsinfo->setDesc, 2, "item_id", item_type, -1, 0);
-	TupleDescInitEntry(rsinfo->setDesc, 3, "similarity", FLOAT8OID, -1, 0);
-	TupleDescInitEntry(rsinfo->setDesc, 4, "users_both", INT4OID, -1, 0);
-	rsinfo->setResult = tuplestore_begin_heap(rsinfo->allowedModes & SFRM_Materialize_Random,
-											  false, work_mem);
-	MemoryContextSwitchTo(old);
-}
-
 /* Writes the first k that pass the filter. */
 static void
 return_similar(FunctionCallInfo fcinfo, const Similar *s, RsFilter *f, int k)
@@ -172,6 +148,8 @@ return_similar(FunctionCallInfo fcinfo, const Similar *s, RsFilter *f, int k)
 Datum
 recsys_similar_items(PG_FUNCTION_ARGS)
 {
+	static const char *const names[] = {"rank", "item_id", "similarity", "users_both"};
+	Oid			types[] = {INT4OID, InvalidOid, FLOAT8OID, INT4OID};
 	RsRecommender *r;
 	RsModel    *m;
 	RsMethod	method;
@@ -187,7 +165,8 @@ recsys_similar_items(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("recommender must not be NULL")));
 	r = rs_registry_get(NameStr(*PG_GETARG_NAME(0)), CurrentMemoryContext);
-	declare_result(fcinfo, r->item_type);
+	types[1] = r->item_type;
+	rs_declare_result(fcinfo, lengthof(names), names, types);
 	rs_check_id_argument(fcinfo, 1, r->item_type, "for_item");
 	rs_check_k(fcinfo, 2, "k", &k);
 	how = PG_ARGISNULL(3) ? "item_item" : text_to_cstring(PG_GETARG_TEXT_PP(3));

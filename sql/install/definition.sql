@@ -4,6 +4,16 @@
  * the views and the quality report are generated from them.
  * --------------------------------------------------------------------------- */
 
+CREATE FUNCTION recsys._query_as_owner(recommender name, query text) RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'recsys_query_as_owner';
+COMMENT ON FUNCTION recsys._query_as_owner(name, text) IS
+'rows of a reading query, run as the recommender''s owner; for callers with the owner''s privileges';
+
+CREATE FUNCTION recsys._execute_as_owner(recommender name, command text) RETURNS int8
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_execute_as_owner';
+COMMENT ON FUNCTION recsys._execute_as_owner(name, text) IS
+'runs a command as the recommender''s owner; for callers with the owner''s privileges; returns the rows processed';
+
 CREATE FUNCTION recsys._default_settings() RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -67,8 +77,16 @@ COMMENT ON FUNCTION recsys._check_number(jsonb, text, float8, float8, boolean) I
 
 CREATE FUNCTION recsys._check_settings(settings jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	k text;
 BEGIN
 	PERFORM recsys._check_keys(settings, recsys._default_settings(), 'settings');
+	SELECT e.key INTO k FROM jsonb_each(settings) e
+	WHERE e.value = 'null' AND e.key <> 'dislike_max_value' ORDER BY e.key LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'setting "%" must not be null', k
+			USING ERRCODE = '22023', HINT = format('Its default is %s.', recsys._default_settings() -> k);
+	END IF;
 	PERFORM recsys._check_keys(coalesce(settings -> 'rules', '{}'),
 		'{"filter": 1, "value_not_finite": 1, "value_not_positive": 1, "event": 1, "future": 1, "excluded_user": 1, "excluded_item": 1, "bots": 1}',
 		'settings.rules');
@@ -90,11 +108,16 @@ BEGIN
 	IF jsonb_typeof(coalesce(settings -> 'never_bots', '[]')) <> 'array' THEN
 		RAISE EXCEPTION 'setting "never_bots" must be an array of user ids' USING ERRCODE = '22023';
 	END IF;
-	IF (settings ->> 'repeat_window')::interval < interval '0' THEN
-		RAISE EXCEPTION 'setting "repeat_window" is "%", must not be negative', settings ->> 'repeat_window'
-			USING ERRCODE = '22023';
-	END IF;
-	PERFORM (settings ->> 'future_tolerance')::interval;
+	FOREACH k IN ARRAY ARRAY['future_tolerance', 'repeat_window'] LOOP
+		BEGIN
+			IF (settings ->> k)::interval < interval '0' AND k = 'repeat_window' THEN
+				RAISE EXCEPTION 'setting "%" is "%", must not be negative', k, settings ->> k USING ERRCODE = '22023';
+			END IF;
+		EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
+			RAISE EXCEPTION 'setting "%" is "%", must be an interval', k, settings ->> k
+				USING ERRCODE = '22023', HINT = 'For example "90 minutes".';
+		END;
+	END LOOP;
 END $$;
 COMMENT ON FUNCTION recsys._check_settings(jsonb) IS
 'raises 22023 for an unknown setting or a value out of its bounds';
@@ -150,6 +173,16 @@ END $$;
 COMMENT ON FUNCTION recsys._column_type(regclass, name, text) IS
 'type of a column; raises 42703 naming the columns there are';
 
+CREATE FUNCTION recsys._is_number(type regtype) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype,
+		'int8'::pg_catalog.regtype, 'float4'::pg_catalog.regtype, 'float8'::pg_catalog.regtype, 'numeric'::pg_catalog.regtype)
+	FROM pg_catalog.pg_type t WHERE t.oid = $1;
+END;
+COMMENT ON FUNCTION recsys._is_number(regtype) IS
+'whether the type, or the type that a domain is over, is a number that casts to float8';
+
 CREATE FUNCTION recsys._check_id_type(id_type regtype, column_name name) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_check_id_type';
 COMMENT ON FUNCTION recsys._check_id_type(regtype, name) IS
@@ -175,6 +208,12 @@ CREATE FUNCTION recsys._check_owner(recommender name) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM recsys._recommender(recommender);
+	-- only those whom row-level security lets through can see this row
+	IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = recommender) THEN
+		RAISE EXCEPTION 'schema "%" of the recommender no longer exists', recommender
+			USING ERRCODE = '3F000',
+			HINT = format('SELECT recsys.drop_recommender(%L) forgets it, create_recommender makes it anew.', recommender);
+	END IF;
 	IF NOT recsys._may_write(recommender) THEN
 		RAISE EXCEPTION 'must have the privileges of the owner of recommender "%"', recommender
 			USING ERRCODE = '42501',
@@ -182,7 +221,7 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION recsys._check_owner(name) IS
-'raises 42501 unless the current role has the privileges of the recommender''s owner';
+'raises 42501 unless the current role has the privileges of the recommender''s owner, 3F000 where its schema is gone';
 
 /* ---- the cleaning rules and the columns of the views ---- */
 
@@ -237,9 +276,9 @@ BEGIN
 	value := '1::float8';
 	IF s ->> 'value_column' IS NOT NULL THEN
 		value_type := recsys._column_type(r.source, s ->> 'value_column', 'value_column');
-		IF (SELECT t.typcategory FROM pg_type t WHERE t.oid = value_type) <> 'N' THEN
+		IF NOT recsys._is_number(value_type) THEN
 			RAISE EXCEPTION 'value column "%" has type %, must be a number', s ->> 'value_column', value_type
-				USING ERRCODE = '42804';
+				USING ERRCODE = '42804', HINT = 'Cast it in a view over the source, and make that the source.';
 		END IF;
 		value := format('s.%I::float8', s ->> 'value_column');
 		IF s ->> 'event_column' IS NOT NULL THEN
@@ -262,7 +301,7 @@ BEGIN
 		top := (SELECT max(coalesce(p.value ->> 'weight', '1')::float8) FROM jsonb_each(positives) p);
 		names := (SELECT string_agg(quote_literal(p.key), ', ' ORDER BY p.key) FROM jsonb_each(positives) p
 			WHERE coalesce((p.value ->> 'owned')::boolean,
-				NOT EXISTS (SELECT FROM jsonb_each(positives) o WHERE o.value ? 'owned')
+				NOT EXISTS (SELECT FROM jsonb_each(positives) o WHERE o.value -> 'owned' = 'true')
 				AND coalesce(p.value ->> 'weight', '1')::float8 = top AND top > 0));
 		owned := CASE WHEN names IS NULL THEN 'false' ELSE format('%s IN (%s)', event, names) END;
 	END IF;
@@ -309,14 +348,14 @@ BEGIN
 			format('(%s OR %s)', x.positive, x.owned), 'not a positive: below the minimum value, and not owned'),
 		('future', has_time, true, s ->> 'future_tolerance',
 			format('%s <= now() + %L::interval', x.interacted_at, s ->> 'future_tolerance'), 'later than the present'),
-		('excluded_user', true, true, 'manual',
-			format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = %s AND x.rule = ''manual'')', recommender, x.user_id),
+		('excluded_user', true, true, '',
+			format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = %s AND x.rule NOT IN (''bot_rate'', ''bot_breadth''))', recommender, x.user_id),
 			'user stands in excluded_user'),
-		('excluded_item', true, true, 'manual',
-			format('NOT EXISTS (SELECT FROM %I.excluded_item x WHERE x.item_id = %s AND x.rule = ''manual'')', recommender, x.item_id),
+		('excluded_item', true, true, '',
+			format('NOT EXISTS (SELECT FROM %I.excluded_item x WHERE x.item_id = %s)', recommender, x.item_id),
 			'item stands in excluded_item'),
 		('bots', true, true, s ->> 'bot_z',
-			format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = %s AND x.rule <> ''manual'')', recommender, x.user_id),
+			format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = %s AND x.rule IN (''bot_rate'', ''bot_breadth''))', recommender, x.user_id),
 			'user was found by detect_bots')
 	) v (rule, possible, usual, parameter, predicate, note);
 END $$;
@@ -356,8 +395,8 @@ BEGIN
 	AND %3$s$v$, recommender,
 		(SELECT CASE WHEN bool_or(u.enabled) THEN
 				format('NOT EXISTS (SELECT FROM %I.excluded_user x WHERE x.user_id = e.user_id%s)', recommender,
-					CASE WHEN all_users THEN '' WHEN bool_or(u.enabled AND u.rule = 'bots') THEN ' AND x.rule <> ''manual'''
-						ELSE ' AND x.rule = ''manual''' END) ELSE 'true' END
+					CASE WHEN all_users THEN '' WHEN bool_or(u.enabled AND u.rule = 'bots') THEN ' AND x.rule IN (''bot_rate'', ''bot_breadth'')'
+						ELSE ' AND x.rule NOT IN (''bot_rate'', ''bot_breadth'')' END) ELSE 'true' END
 		 FROM recsys._rules(recommender) u WHERE u.rule IN ('excluded_user', 'bots')),
 		(SELECT CASE WHEN u.enabled THEN
 				format('NOT EXISTS (SELECT FROM %I.excluded_item x WHERE x.item_id = e.item_id)', recommender) ELSE 'true' END
@@ -390,8 +429,10 @@ DECLARE
 	c record;
 	col name;
 	t regtype;
-	used name[] := '{}';
+	used name[] := ARRAY[]::name[];
 	list text := '';
+	old_acl aclitem[];
+	owner regrole;
 BEGIN
 	PERFORM recsys._check_keys(given, '{"item": 1, "title": 1, "category": 1, "price": 1, "released_at": 1, "available": 1}', 'catalog_columns');
 	IF r.catalog IS NOT NULL AND to_regclass(r.catalog::text) IS NULL THEN
@@ -399,13 +440,15 @@ BEGIN
 			USING ERRCODE = '42P01',
 			HINT = format('SELECT recsys.alter_recommender(%L, catalog => ...) names another.', recommender);
 	END IF;
-	FOR c IN SELECT * FROM (VALUES (1, 'item', 'item_id', format_type(r.item_type, NULL)), (2, 'title', 'title', 'text'),
+	FOR c IN SELECT * FROM (VALUES (1, 'item', 'item_id', format_type(r.item_type, -1)), (2, 'title', 'title', 'text'),
 			(3, 'category', 'category', 'text'), (4, 'price', 'price', 'float8'), (5, 'released_at', 'released_at', 'timestamptz'),
 			(6, 'available', 'available', 'boolean')) v (n, key, name, type) ORDER BY n LOOP
 		col := NULL;
 		IF r.catalog IS NOT NULL AND given ? c.key THEN
-			col := given ->> c.key;
-			PERFORM recsys._column_type(r.catalog, col, format('catalog_columns.%s', c.key));
+			col := given ->> c.key;		-- null: none, whatever the names
+			IF col IS NOT NULL THEN
+				PERFORM recsys._column_type(r.catalog, col, format('catalog_columns.%s', c.key));
+			END IF;
 		ELSIF r.catalog IS NOT NULL THEN
 			SELECT a.attname INTO col
 			FROM pg_attribute a
@@ -423,8 +466,16 @@ BEGIN
 					USING ERRCODE = '42703', HINT = 'Name it: catalog_columns => ''{"item": "..."}''.';
 			ELSIF t <> r.item_type THEN
 				RAISE EXCEPTION 'item column "%" of the catalog has type %, the items of the source have type %', col, t, r.item_type
-					USING ERRCODE = '42804';
+					USING ERRCODE = '42804', HINT = format('Cast it to %s in a view, and make that the catalog.', r.item_type);
 			END IF;
+		ELSIF col IS NOT NULL AND NOT (CASE c.key WHEN 'price' THEN recsys._is_number(t)
+			WHEN 'released_at' THEN t IN ('timestamptz', 'timestamp', 'date')
+			WHEN 'available' THEN t = 'boolean'::regtype
+			ELSE true END) THEN
+			RAISE EXCEPTION 'column "%" of the catalog has type %, % must be %', col, t, c.key,
+				CASE c.key WHEN 'price' THEN 'a number' WHEN 'available' THEN 'boolean' ELSE 'timestamptz, timestamp or date' END
+				USING ERRCODE = '42804',
+				HINT = format('Name another column, or null for none: catalog_columns => ''{"%s": null}''.', c.key);
 		END IF;
 		list := list || CASE WHEN list = '' THEN '' ELSE ', ' END || CASE
 			WHEN col IS NULL AND c.key = 'available' THEN 'true AS available'
@@ -442,11 +493,20 @@ BEGIN
 			WHERE a.attrelid = r.catalog AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (used)
 			AND a.attname NOT IN ('item_id', 'title', 'category', 'price', 'released_at', 'available')), '');
 	END IF;
-	IF to_regclass(format('%I.catalog', recommender)) IS NOT NULL THEN
+	-- its columns may change, so it is made anew; owner and privileges stay
+	SELECT v.relacl INTO old_acl FROM pg_class v WHERE v.oid = to_regclass(format('%I.catalog', recommender));
+	IF FOUND THEN
 		EXECUTE format('DROP VIEW %I.catalog', recommender);
 	END IF;
 	EXECUTE format('CREATE VIEW %I.catalog WITH (security_invoker = true) AS SELECT %s %s', recommender, list,
 		CASE WHEN r.catalog IS NULL THEN 'WHERE false' ELSE format('FROM %s c WHERE c.%I IS NOT NULL', r.catalog, used[1]) END);
+	SELECT n.nspowner::regrole INTO owner FROM pg_namespace n WHERE n.nspname = recommender;
+	EXECUTE format('ALTER VIEW %I.catalog OWNER TO %s', recommender, owner);
+	FOR c IN SELECT a.privilege_type, a.is_grantable, a.grantee FROM aclexplode(old_acl) a WHERE a.grantee <> owner LOOP
+		EXECUTE format('GRANT %s ON %I.catalog TO %s%s', c.privilege_type, recommender,
+			CASE c.grantee WHEN 0 THEN 'PUBLIC' ELSE c.grantee::regrole::text END,
+			CASE WHEN c.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+	END LOOP;
 	EXECUTE format('COMMENT ON VIEW %I.catalog IS %L', recommender, CASE WHEN r.catalog IS NULL THEN 'no catalog was given' ELSE format('items as described by %s', r.catalog) END);
 	EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.catalog.%I IS %L', recommender, v.name, v.comment), ';')
 		FROM (VALUES ('item_id', 'item'), ('title', 'title'), ('category', 'category'), ('price', 'price'),
@@ -566,7 +626,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	r recsys.recommender;
 	m text;
-	id text;
 	missing text;
 BEGIN
 	IF recommender IS NULL OR source IS NULL OR user_column IS NULL OR item_column IS NULL THEN
@@ -598,6 +657,7 @@ BEGIN
 	PERFORM recsys._check_definition(r);
 
 	EXECUTE format('CREATE SCHEMA %I', recommender);
+	EXECUTE format('COMMENT ON SCHEMA %I IS %L', recommender, format('recommender over %s', source));
 	-- what a schema dropped by hand has left behind
 	DELETE FROM recsys.recommender d WHERE d.recommender = r.recommender;
 	INSERT INTO recsys.recommender SELECT r.*;
@@ -626,17 +686,17 @@ DECLARE
 	r recsys.recommender := recsys._recommender(recommender);
 	t record;
 	c record;
-	u text := format_type(r.user_type, NULL);
-	i text := format_type(r.item_type, NULL);
+	u text := format_type(r.user_type, -1);
+	i text := format_type(r.item_type, -1);
 	finite constant text := 'CHECK (%1$s > ''-Infinity'' AND %1$s < ''Infinity'')';
 BEGIN
 	FOR t IN SELECT * FROM (VALUES
 		('excluded_user', format('user_id %s PRIMARY KEY, reason text NOT NULL, rule text NOT NULL DEFAULT ''manual'', added_at timestamptz NOT NULL DEFAULT now()', u),
 			'users whose interactions do not count; rows may be written by hand',
-			'{"user_id": "the user", "reason": "why, in words", "rule": "manual, or the rule that found it", "added_at": "when"}'::jsonb),
+			'{"user_id": "the user", "reason": "why, in words", "rule": "manual, or what found it; detect_bots writes and removes bot_rate and bot_breadth only", "added_at": "when"}'::jsonb),
 		('excluded_item', format('item_id %s PRIMARY KEY, reason text NOT NULL, rule text NOT NULL DEFAULT ''manual'', added_at timestamptz NOT NULL DEFAULT now()', i),
 			'items whose interactions do not count and that are never listed; rows may be written by hand',
-			'{"item_id": "the item", "reason": "why, in words", "rule": "manual, or the rule that found it", "added_at": "when"}'),
+			'{"item_id": "the item", "reason": "why, in words", "rule": "manual, or what found it", "added_at": "when"}'),
 		('popularity', format('model_id int8, item_id %s, users int8 NOT NULL, score float8 NOT NULL %s, rank int4 NOT NULL, PRIMARY KEY (model_id, item_id)', i, format(finite, 'score')),
 			'part of a model: how many users each item has',
 			'{"model_id": "the model", "item_id": "the item", "users": "distinct users with a positive interaction", "score": "users divided by the most popular item''s", "rank": "place, ties by item"}'),
@@ -711,9 +771,9 @@ BEGIN
 	SET source = r.source, source_name = r.source_name, catalog = r.catalog, catalog_name = r.catalog_name,
 		feedback = r.feedback, repeatable = r.repeatable, settings = r.settings, changed_at = now()
 	WHERE d.recommender = r.recommender;
-	PERFORM recsys._build_views(recommender);
-	PERFORM recsys._build_catalog(recommender);
-	PERFORM recsys.refresh_functions(recommender);
+	-- what the schema holds stays its owner's
+	PERFORM recsys._execute_as_owner(recommender, format(
+		'SELECT recsys._build_views(%1$L), recsys._build_catalog(%1$L), recsys.refresh_functions(%1$L)', recommender));
 	RETURN recommender;
 END $$;
 COMMENT ON FUNCTION recsys.alter_recommender(name, regclass, name, name, name, name, name, regclass, jsonb, text, jsonb, float8, text, text, boolean, text, text, jsonb, text[]) IS
@@ -728,13 +788,18 @@ DECLARE
 	foreign_objects text;
 	o record;
 BEGIN
+	PERFORM recsys._recommender(recommender);
+	IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = recommender) THEN
+		DELETE FROM recsys.recommender d WHERE d.recommender = drop_recommender.recommender;
+		RETURN;
+	END IF;
 	PERFORM recsys._check_owner(recommender);
 	PERFORM recsys._lock_run(recommender, false);
 	IF NOT cascade THEN
 		SELECT string_agg(f.what, ', ' ORDER BY f.what) INTO foreign_objects FROM (
 			SELECT format('relation %I', c.relname) AS what FROM pg_class c
 			WHERE c.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)
-			AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> ALL (tables || views)
+			AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND c.relname <> ALL (tables || views)
 			UNION ALL
 			SELECT format('function %I', p.proname) FROM pg_proc p
 			WHERE p.pronamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)

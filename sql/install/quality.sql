@@ -1,10 +1,5 @@
 /* ---- what the cleaning rules do ---- */
 
-CREATE FUNCTION recsys._query_as_owner(recommender name, query text) RETURNS SETOF record
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_query_as_owner';
-COMMENT ON FUNCTION recsys._query_as_owner(name, text) IS
-'rows of a reading query, run as the recommender''s owner; for callers with the owner''s privileges';
-
 CREATE FUNCTION recsys.quality_report(recommender name)
 	RETURNS TABLE (step int, rule text, enabled boolean, parameter text, rows_in int8, rows_dropped int8,
 		users_touched int8, items_touched int8, share float8, note text)

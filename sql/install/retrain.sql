@@ -13,6 +13,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION recsys._fail_run(int8, text, text, text, text) IS 'writes down why a run failed';
 
+CREATE FUNCTION recsys._raise(code text, message text, detail text, hint text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_raise';
+COMMENT ON FUNCTION recsys._raise(text, text, text, text) IS 'raises an error that has been written down; empty detail and hint are left out';
+
 CREATE FUNCTION recsys._retrain_stage(run int8, recommender name, stage text, verbose boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -84,7 +88,7 @@ BEGIN
 			PERFORM recsys._fail_run(run, code, message, detail, hint);
 			PERFORM recsys._train_close();
 			COMMIT;
-			RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message, DETAIL = detail, HINT = hint;
+			PERFORM recsys._raise(code, message, detail, hint);
 		END IF;
 		COMMIT;
 	END LOOP;

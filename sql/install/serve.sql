@@ -26,8 +26,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	r recsys.recommender := recsys._recommender(recommender);
-	u text := format_type(r.user_type, NULL);
-	i text := format_type(r.item_type, NULL);
+	u text := format_type(r.user_type, -1);
+	i text := format_type(r.item_type, -1);
 BEGIN
 	PERFORM recsys._check_owner(recommender);
 	EXECUTE format($f$CREATE OR REPLACE FUNCTION %1$I.recommend(for_user %2$s, k int DEFAULT 10, after int DEFAULT 0,

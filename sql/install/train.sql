@@ -85,9 +85,9 @@ BEGIN
 	WHERE m.age > (r.settings ->> 'keep_models')::int AND m.model_id IS DISTINCT FROM r.live_model_id;
 	FOREACH t IN ARRAY ARRAY['popularity', 'item_neighbor', 'item_factor', 'user_factor'] LOOP
 		IF old IS NOT NULL THEN
-			EXECUTE format('DELETE FROM %I.%I WHERE model_id = ANY ($1)', recommender, t) USING old;
+			PERFORM recsys._execute_as_owner(recommender, format('DELETE FROM %I.%I WHERE model_id = ANY (%L::int8[])', recommender, t, old));
 		END IF;
-		EXECUTE format('ANALYZE %I.%I', recommender, t);
+		PERFORM recsys._execute_as_owner(recommender, format('ANALYZE %I.%I', recommender, t));
 	END LOOP;
 	UPDATE recsys.model m SET status = 'deleted' WHERE m.model_id = ANY (old);
 	DELETE FROM recsys.model_gram g WHERE g.model_id = ANY (old);

@@ -26,7 +26,8 @@ mark_never_bots(RsRun *run, bool *never)
 	sql = psprintf("SELECT n::%s FROM recsys.recommender r,"
 				   " pg_catalog.jsonb_array_elements_text(r.settings -> 'never_bots') n"
 				   " WHERE r.recommender = $1",
-				   format_type_be_qualified(run->recommender->user_type));
+				   format_type_extended(run->recommender->user_type, -1,
+										FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
 	if (SPI_execute_with_args(sql, 1, &type, &arg, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the setting never_bots");
 	for (uint64 i = 0; i < SPI_processed; i++)

@@ -6,8 +6,8 @@
  * The view SHOP.event is read once, in one snapshot.  Events are then put into canonical order (user, time, item, weight, flags), so that
  * the order in which the scan delivered them cannot show in a result.
  *
- * Excluded users and items (rule manual) are left out here; bots are left out
- * later, since which users are bots depends on the instant asked for.
+ * Excluded users and items are left out here, whatever the rule but for bots:
+ * they are left out later, since which users are bots depends on the instant asked for.
  *
  *-------------------------------------------------------------------------
  */
@@ -76,7 +76,7 @@ receive(const Datum *values, const bool *isnull, void *arg)
 	loader->n++;
 }
 
-/* The query over SHOP.event; manual exclusions as far as their rules are on. */
+/* The query over SHOP.event; exclusions as far as their rules are on. */
 static char *
 source_query(const RsRecommender *r)
 {
@@ -88,7 +88,8 @@ source_query(const RsRecommender *r)
 					 " FROM %s.event e WHERE true", r->schema);
 	if (r->users_excluded)
 		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s.excluded_user x"
-						 " WHERE x.user_id = e.user_id AND x.rule = 'manual')", r->schema);
+						 " WHERE x.user_id = e.user_id"
+						 " AND x.rule NOT IN ('bot_rate', 'bot_breadth'))", r->schema);
 	if (r->items_excluded)
 		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s.excluded_item x"
 						 " WHERE x.item_id = e.item_id)", r->schema);
