@@ -65,6 +65,8 @@ read_factor(const Datum *values, const bool *isnull, void *arg)
 	int			length;
 	float	   *factor = rs_vector(DatumGetArrayTypeP(values[1]), &length);
 
+	if (n == RS_NO_ID && m->partial)
+		return;
 	if (n == RS_NO_ID || length != m->factors)
 		elog(ERROR, "item factors of model " INT64_FORMAT " do not fit together", m->model_id);
 	memcpy(m->item_factor + (Size) n * m->factors, factor, length * sizeof(float));
@@ -129,8 +131,12 @@ read_settings(RsModel *m)
 	m->blend = DatumGetFloat8(rs_spi_value(0, 5));
 }
 
+/*
+ * partial: row-level security may hide items from the caller, in one table and
+ * not in the other; an item without factors fits nobody's taste.
+ */
 static RsModel *
-read_model(RsRecommender *r, int64 model_id, MemoryContext parent)
+read_model(RsRecommender *r, int64 model_id, bool partial, MemoryContext parent)
 {
 	MemoryContext context = AllocSetContextCreate(parent, "recsys model",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -140,6 +146,7 @@ read_model(RsRecommender *r, int64 model_id, MemoryContext parent)
 	m->context = context;
 	m->schema = r->schema_oid;
 	m->model_id = model_id;
+	m->partial = partial;
 	m->items = rs_idmap_create(r->item_type, context);
 	read_settings(m);
 	reader.model = m;
@@ -153,9 +160,11 @@ read_model(RsRecommender *r, int64 model_id, MemoryContext parent)
 	if (m->factors > 0)
 	{
 		m->item_factor = MemoryContextAllocHuge(context, (Size) Max(m->nitems, 1) * m->factors * sizeof(float));
+		if (partial)
+			memset(m->item_factor, 0, (Size) m->nitems * m->factors * sizeof(float));
 		rs_stream(psprintf("SELECT f.item_id, f.factor FROM %s.item_factor f WHERE f.model_id = " INT64_FORMAT,
 						   r->schema, model_id), NULL, read_factor, &reader);
-		if (reader.filled != m->nitems)
+		if (reader.filled != m->nitems && !partial)
 			elog(ERROR, "model " INT64_FORMAT " has %u items and %u item factors",
 				 model_id, m->nitems, reader.filled);
 	}
@@ -217,7 +226,7 @@ get_model(RsRecommender *r, int64 model_id)
 	RsModel    *m;
 
 	if (!sees_everything(r))
-		return read_model(r, model_id, CurrentMemoryContext);
+		return read_model(r, model_id, true, CurrentMemoryContext);
 	for (int i = 0; i < KEPT_MODELS; i++)
 		if (kept[i] != NULL && kept[i]->model_id == model_id &&
 			kept[i]->schema == r->schema_oid)
@@ -227,7 +236,7 @@ get_model(RsRecommender *r, int64 model_id)
 			return m;
 		}
 	/* read below the caller's context, so that an error leaves nothing */
-	m = read_model(r, model_id, CurrentMemoryContext);
+	m = read_model(r, model_id, false, CurrentMemoryContext);
 	keep_model(m, KEPT_MODELS);
 	return m;
 }

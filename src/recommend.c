@@ -148,17 +148,22 @@ score_neighbors(Request *q)
 									   q->r->schema, q->m->model_id),
 							  1, &type, &items, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the neighbours");
-	n = SPI_processed;
-	rows = palloc_extended((n + 1) * sizeof(NeighborRow), MCXT_ALLOC_HUGE);
-	for (uint64 i = 0; i < n; i++)
+	rows = palloc_extended((SPI_processed + 1) * sizeof(NeighborRow), MCXT_ALLOC_HUGE);
+	n = 0;
+	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		rows[i].place = DatumGetInt32(rs_spi_value(i, 1));
-		rows[i].rank = DatumGetInt32(rs_spi_value(i, 3));
-		rows[i].neighbor.item = rs_idmap_find(q->m->items, rs_spi_value(i, 2));
-		rows[i].neighbor.users_both = DatumGetInt32(rs_spi_value(i, 4));
-		rows[i].neighbor.similarity = (float) DatumGetFloat8(rs_spi_value(i, 5));
-		if (rows[i].neighbor.item == RS_NO_ID)
+		NeighborRow *row = &rows[n];
+
+		row->neighbor.item = rs_idmap_find(q->m->items, rs_spi_value(i, 2));
+		if (row->neighbor.item == RS_NO_ID && q->m->partial)
+			continue;
+		if (row->neighbor.item == RS_NO_ID)
 			elog(ERROR, "a neighbour is no item of model " INT64_FORMAT, q->m->model_id);
+		row->place = DatumGetInt32(rs_spi_value(i, 1));
+		row->rank = DatumGetInt32(rs_spi_value(i, 3));
+		row->neighbor.users_both = DatumGetInt32(rs_spi_value(i, 4));
+		row->neighbor.similarity = (float) DatumGetFloat8(rs_spi_value(i, 5));
+		n++;
 	}
 	SPI_freetuptable(SPI_tuptable);
 	qsort(rows, n, sizeof(NeighborRow), compare_neighbor_rows);
@@ -333,7 +338,9 @@ return_list(FunctionCallInfo fcinfo, Request *q)
 			describe(q, columns[rank], &row);
 		else
 		{
+			/* nothing speaks for it: no score above those ranked before it */
 			row.item = fresh[rank - found];
+			row.score = found > 0 ? Min(q->score[columns[found - 1]], 0) : 0;
 			row.source = "fresh";
 			row.reason = pstrdup("new in the catalog");
 		}

@@ -23,6 +23,7 @@ typedef struct RsModel
 	MemoryContext context;
 	Oid			schema;
 	int64		model_id;
+	bool		partial;		/* row-level security may hide rows of it */
 	RsMethod	method;
 	double		alpha0;
 	double		lambda;
