@@ -111,8 +111,8 @@ BEGIN
 	END IF;
 	FOREACH k IN ARRAY ARRAY['future_tolerance', 'repeat_window'] LOOP
 		BEGIN
-			IF (settings ->> k)::interval < interval '0' AND k = 'repeat_window' THEN
-				RAISE EXCEPTION 'setting "%" is "%", must not be negative', k, settings ->> k USING ERRCODE = '22023';
+			IF (settings ->> k)::interval NOT BETWEEN interval '0' AND interval '10 years' AND k = 'repeat_window' THEN
+				RAISE EXCEPTION 'setting "%" is "%", must be from 0 to 10 years', k, settings ->> k USING ERRCODE = '22023';
 			END IF;
 		EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
 			RAISE EXCEPTION 'setting "%" is "%", must be an interval', k, settings ->> k

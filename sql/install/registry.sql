@@ -99,6 +99,7 @@ CREATE TABLE recsys.model (
 	wal_bytes int8 NOT NULL,
 	library_version text NOT NULL,
 	trained_at timestamptz NOT NULL DEFAULT now(),
+	UNIQUE (model_id, recommender),
 	FOREIGN KEY (recommender, policy, policy_version) REFERENCES recsys.policy ON DELETE CASCADE
 );
 CREATE INDEX ON recsys.model (recommender, policy, model_id);
@@ -126,10 +127,11 @@ COMMENT ON COLUMN recsys.model.library_version IS 'version of the library that t
 COMMENT ON COLUMN recsys.model.trained_at IS 'when its rows were written';
 
 CREATE TABLE recsys.model_gram (
-	model_id int8 PRIMARY KEY REFERENCES recsys.model ON DELETE CASCADE,
+	model_id int8 PRIMARY KEY,
 	recommender name NOT NULL,
-	factors int4 NOT NULL,
-	gram float4[] NOT NULL
+	factors int4 NOT NULL CHECK (factors BETWEEN 1 AND 1024),
+	gram float4[] NOT NULL CHECK (cardinality(gram) = factors * factors),
+	FOREIGN KEY (model_id, recommender) REFERENCES recsys.model (model_id, recommender) ON DELETE CASCADE
 );
 COMMENT ON TABLE recsys.model_gram IS 'the Gram matrix of a model''s item factors, which the fold-in of a user needs';
 COMMENT ON COLUMN recsys.model_gram.model_id IS 'the model';
