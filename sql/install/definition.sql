@@ -51,7 +51,8 @@ BEGIN
 	IF FOUND THEN
 		RAISE EXCEPTION 'unknown key "%" in %', k, what
 			USING ERRCODE = '22023',
-			HINT = 'Known keys are ' || (SELECT string_agg(n, ', ' ORDER BY n) FROM jsonb_object_keys(known) n) || '.';
+			HINT = coalesce('Known keys are ' || (SELECT string_agg(n, ', ' ORDER BY n) FROM jsonb_object_keys(known) n) || '.',
+				'There are no keys.');
 	END IF;
 END $$;
 COMMENT ON FUNCTION recsys._check_keys(jsonb, jsonb, text) IS
@@ -88,7 +89,7 @@ BEGIN
 			USING ERRCODE = '22023', HINT = format('Its default is %s.', recsys._default_settings() -> k);
 	END IF;
 	PERFORM recsys._check_keys(coalesce(settings -> 'rules', '{}'),
-		'{"filter": 1, "value_not_finite": 1, "value_not_positive": 1, "event": 1, "future": 1, "excluded_user": 1, "excluded_item": 1, "bots": 1}',
+		'{"filter": 1, "value_not_finite": 1, "value_not_positive": 1, "future": 1, "excluded_user": 1, "excluded_item": 1, "bots": 1}',
 		'settings.rules');
 	IF EXISTS (SELECT FROM jsonb_each(coalesce(settings -> 'rules', '{}')) r WHERE jsonb_typeof(r.value) <> 'boolean') THEN
 		RAISE EXCEPTION 'settings.rules must map rules to true or false' USING ERRCODE = '22023';
@@ -172,6 +173,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION recsys._column_type(regclass, name, text) IS
 'type of a column; raises 42703 naming the columns there are';
+
+CREATE FUNCTION recsys._check_condition(condition text) RETURNS void
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_check_condition';
+COMMENT ON FUNCTION recsys._check_condition(text) IS
+'raises 42601 unless the text is one expression that cannot end the statement it is put into';
 
 CREATE FUNCTION recsys._is_number(type regtype) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -308,7 +314,10 @@ BEGIN
 	positive := CASE WHEN positives IS NULL THEN minimum ELSE format('(%s > 0 AND %s)', event_weight, minimum) END;
 	disliked := CASE WHEN positives IS NULL THEN 'false' ELSE format('%s < 0', event_weight) END;
 	IF s ->> 'dislike_max_value' IS NOT NULL THEN
-		disliked := format('(%s OR %s <= %L::float8)', disliked, value, s ->> 'dislike_max_value');
+		-- a row without a value says nothing, though it counts as 1
+		disliked := format('(%s OR %s <= %L::float8)', disliked,
+			CASE WHEN s ->> 'value_column' IS NULL THEN 'NULL' ELSE format('s.%I::float8', s ->> 'value_column') END,
+			s ->> 'dislike_max_value');
 	END IF;
 	-- greatest(): the planner may compute this before the rules have dropped the row
 	weight := CASE s ->> 'weight_rule'
@@ -331,6 +340,7 @@ DECLARE
 	has_events boolean := nullif(r.settings -> 'positives', 'null') IS NOT NULL;
 BEGIN
 	SELECT * INTO x FROM recsys._expressions(recommender);
+	PERFORM recsys._check_condition(s ->> 'filter');
 	RETURN QUERY
 	SELECT row_number() OVER ()::int, v.rule,
 		v.possible AND coalesce((s -> 'rules' ->> v.rule)::boolean, v.usual), v.parameter, v.predicate, v.note
@@ -379,12 +389,21 @@ BEGIN
 	FROM recsys._rules(recommender) u
 	WHERE u.enabled AND u.rule NOT IN ('excluded_user', 'excluded_item', 'bots');
 
-	EXECUTE format($v$CREATE OR REPLACE VIEW %I.event WITH (security_invoker = true) AS
-	SELECT %s AS user_id, %s AS item_id, %s AS event, %s AS value, (%s)::float8 AS weight,
-		%s AS interacted_at, (%s) AS positive, (%s) AS owned
-	FROM %s s
-	WHERE %s$v$, recommender, x.user_id, x.item_id, x.event, x.value, x.weight, x.interacted_at,
-		x.positive, x.owned, x.source, kept);
+	BEGIN
+		EXECUTE format($v$CREATE OR REPLACE VIEW %I.event WITH (security_invoker = true) AS
+		SELECT %s AS user_id, %s AS item_id, %s AS event, %s AS value, (%s)::float8 AS weight,
+			%s AS interacted_at, (%s) AS positive, (%s) AS owned
+		FROM %s s
+		WHERE %s$v$, recommender, x.user_id, x.item_id, x.event, x.value, x.weight, x.interacted_at,
+			x.positive, x.owned, x.source, kept);
+	EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+		IF r.settings ->> 'filter' IS NULL THEN
+			RAISE;
+		END IF;
+		RAISE EXCEPTION '%', SQLERRM USING ERRCODE = SQLSTATE,
+			DETAIL = format('The filter is: %s', r.settings ->> 'filter'),
+			HINT = format('It is a condition on one row of %s; subqueries may stand in it.', x.source);
+	END;
 
 	-- one anti-join for each of the two tables of exclusions
 	SELECT bool_and(u.enabled) INTO all_users FROM recsys._rules(recommender) u WHERE u.rule IN ('excluded_user', 'bots');
@@ -549,6 +568,10 @@ BEGIN
 	IF (SELECT c.relkind FROM pg_class c WHERE c.oid = r.source) NOT IN ('r', 'p', 'v', 'm', 'f') THEN
 		RAISE EXCEPTION 'source % is not a table, view, materialized view or foreign table', r.source USING ERRCODE = '42809';
 	END IF;
+	IF 't' IN (SELECT c.relpersistence FROM pg_class c WHERE c.oid IN (r.source, r.catalog)) THEN
+		RAISE EXCEPTION 'source and catalog must not be temporary' USING ERRCODE = '42809',
+			HINT = 'A recommender reads them in every session: CREATE TABLE, or CREATE UNLOGGED TABLE.';
+	END IF;
 	IF NOT has_any_column_privilege(r.source, 'SELECT') THEN
 		RAISE EXCEPTION 'permission denied for source %', r.source
 			USING ERRCODE = '42501', HINT = format('GRANT SELECT ON %s TO %I;', r.source, current_user);
@@ -610,6 +633,16 @@ BEGIN
 	END IF;
 	PERFORM recsys._check_settings((SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}')
 		FROM jsonb_each(s) e WHERE recsys._default_settings() ? e.key));
+	FOR p IN SELECT n AS id FROM jsonb_array_elements_text(s -> 'never_bots') n LOOP
+		BEGIN
+			-- not a domain's own type: its checks are somebody else's code
+			EXECUTE format('SELECT %L::%s', p.id, (SELECT format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1)
+				FROM pg_type t WHERE t.oid = r.user_type));
+		EXCEPTION WHEN data_exception THEN
+			RAISE EXCEPTION 'setting "never_bots" holds "%", which is no % as the user ids are', p.id, r.user_type
+				USING ERRCODE = '22023';
+		END;
+	END LOOP;
 END $$;
 COMMENT ON FUNCTION recsys._check_definition(recsys.recommender) IS
 'raises a clear error for a definition that cannot work';
@@ -630,6 +663,9 @@ DECLARE
 BEGIN
 	IF recommender IS NULL OR source IS NULL OR user_column IS NULL OR item_column IS NULL THEN
 		RAISE EXCEPTION 'recommender, source, user_column and item_column must not be NULL' USING ERRCODE = '22004';
+	END IF;
+	IF recommender = '' THEN
+		RAISE EXCEPTION 'the name of a recommender must not be empty' USING ERRCODE = '42602';
 	END IF;
 	IF EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = recommender) THEN
 		RAISE EXCEPTION 'schema "%" already exists', recommender
@@ -841,7 +877,10 @@ DECLARE
 	v int4;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
-	IF policy IS NULL OR policy = '' OR policy = 'external' THEN
+	IF policy IS NULL OR policy = '' THEN
+		RAISE EXCEPTION 'the name of a policy must not be NULL or empty' USING ERRCODE = '22023';
+	END IF;
+	IF policy = 'external' THEN
 		RAISE EXCEPTION 'policy name "%" is not allowed', policy
 			USING ERRCODE = '22023', HINT = '"external" stands for the list that the app makes by itself.';
 	END IF;

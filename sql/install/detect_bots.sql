@@ -27,12 +27,13 @@ BEGIN
 			 AND NOT x.user_id = ANY (%3$L::text[]::%2$s[])',
 			detect_bots.recommender, format_type(r.user_type, -1), coalesce(users, '{}')));
 		PERFORM recsys._execute_as_owner(detect_bots.recommender, format(
-			'INSERT INTO %1$I.excluded_user (user_id, reason, rule)
+			'INSERT INTO %1$I.excluded_user AS x (user_id, reason, rule)
 			 SELECT b.user_id::%2$s, format(''%%s: %%s, more than %%s'',
 				CASE b.rule WHEN ''bot_rate'' THEN ''events in the busiest hour'' ELSE ''distinct items in the busiest day'' END,
 				b.measure, round(b.threshold::numeric, 1)), b.rule
 			 FROM unnest(%3$L::text[], %4$L::text[], %5$L::float8[], %6$L::float8[]) b (user_id, rule, measure, threshold)
-			 ON CONFLICT DO NOTHING',
+			 ON CONFLICT (user_id) DO UPDATE SET reason = EXCLUDED.reason, rule = EXCLUDED.rule
+			 WHERE x.rule IN (''bot_rate'', ''bot_breadth'') AND x.reason <> EXCLUDED.reason',
 			detect_bots.recommender, format_type(r.user_type, -1), users, rules, measures, thresholds));
 	END IF;
 	RETURN QUERY SELECT b.* FROM unnest(users, rules, measures, thresholds) b (user_id, rule, measure, threshold);

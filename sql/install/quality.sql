@@ -109,7 +109,7 @@ BEGIN
 		IF u.days > 3 THEN
 			step := step + 1;
 			rule := 'kept: gap in time';
-			note := format('the longest gap is of %s days without an interaction, after %s', u.days, u.first_gap);
+			note := format('the longest gap is of %s days without an interaction, after %s', u.days, to_char(u.first_gap, 'YYYY-MM-DD'));
 			RETURN NEXT;
 		END IF;
 	END IF;

@@ -143,3 +143,41 @@ ORDER BY f.name, c.lineno;
 \else
 SELECT 'skip plpgsql_check finds nothing';
 \endif
+
+-- What the README must name, as "public NAME" lines, and doc/tables.md, as
+-- "doc LINE" lines; U and I stand for the recommender's own id types.
+SELECT DISTINCT 'public ' || CASE WHEN f.in_shop THEN 'SHOP.' ELSE 'recsys.' END || f.proname
+FROM f WHERE f.proname NOT LIKE '\_%'
+UNION ALL
+SELECT 'public ' || CASE WHEN r.relnamespace = 'lint_shop'::regnamespace THEN 'SHOP.' ELSE 'recsys.' END || r.relname
+FROM r ORDER BY 1;
+SELECT 'doc ' || x.line FROM (
+	SELECT 0 AS part, '' AS name, 0 AS n, '# Tables and views' AS line
+	UNION ALL SELECT 0, '', 1, ''
+	UNION ALL SELECT 0, '', 2, 'Made by `make lint` from the comments in the database; `recsys` holds what has no ids, `SHOP` stands for the schema of a recommender, U and I for its types of user and item ids. Columns marked ? can be NULL.'
+	UNION ALL
+	SELECT part, relname, g.n, g.line FROM (
+		SELECT r.*, CASE WHEN r.relnamespace = 'lint_shop'::regnamespace THEN 2 ELSE 1 END AS part,
+			(SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
+			 FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k (attnum, n), pg_attribute a
+			 WHERE i.indrelid = r.oid AND i.indisprimary AND a.attrelid = r.oid AND a.attnum = k.attnum) AS key
+		FROM r) r,
+	LATERAL (
+		SELECT -3 AS n, '' AS line
+		UNION ALL SELECT -2, format('## %s.%s%s', CASE r.part WHEN 2 THEN 'SHOP' ELSE 'recsys' END, r.relname,
+			coalesce(' (' || r.key || ')', CASE WHEN r.relkind = 'v' THEN ' (view)' END, ''))
+		UNION ALL SELECT -1, ''
+		UNION ALL SELECT 0, replace(coalesce(obj_description(r.oid, 'pg_class'), ''), 'lint_source.event', 'the source')
+		UNION ALL SELECT 0, ''
+		UNION ALL SELECT 1, '| column | type | holds |'
+		UNION ALL SELECT 2, '| --- | --- | --- |'
+		UNION ALL
+		SELECT 2 + a.attnum, format('| %s | %s%s | %s |', a.attname,
+			CASE WHEN r.part = 2 AND a.attname = 'user_id' THEN 'U'
+				WHEN r.part = 2 AND a.attname IN ('item_id', 'neighbor_id') THEN 'I'
+				ELSE format_type(a.atttypid, a.atttypmod) END,
+			CASE WHEN a.attnotnull OR r.relkind = 'v' THEN '' ELSE ' ?' END,
+			col_description(r.oid, a.attnum))
+		FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+	) g
+) x ORDER BY x.part, x.name, x.n, x.line DESC;

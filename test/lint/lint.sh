@@ -155,6 +155,15 @@ else
 		sed -n "s/^found $rule: //p" "$scratch/catalog" >"$scratch/found"
 		report "catalog: $rule"
 	done <"$scratch/rules"
+	sed -n 's/^public //p' "$scratch/catalog" >"$scratch/public"
+	while read -r name; do
+		grep -qF "$name" README.md || say "$name"
+	done <"$scratch/public" >"$scratch/found"
+	report "README.md names every function, table and view"
+	sed -n 's/^doc //p' "$scratch/catalog" >"$scratch/tables.md"
+	[ "${DOC:-}" != 1 ] || cp "$scratch/tables.md" doc/tables.md
+	diff doc/tables.md "$scratch/tables.md" >"$scratch/found" 2>&1
+	report "doc/tables.md says what the catalog says (DOC=1 writes it)"
 	sed -n 's/^skip //p' "$scratch/catalog" >"$scratch/skips"
 	while read -r rule; do
 		skip "catalog: $rule" "plpgsql_check is not installed"
