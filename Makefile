@@ -31,7 +31,7 @@ SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array metric top_k definition interaction quality detect_bots demo_shop \
 	train reproduce evaluate recommend rights badinput
-ISOLATION =
+ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
 TAP_TESTS = 1
