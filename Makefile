@@ -29,9 +29,9 @@ SQL_PARTS = head registry array metric top_k definition quality \
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
-REGRESS = extension array metric top_k definition interaction quality detect_bots \
-	demo_shop train reproduce evaluate recommend rights
-ISOLATION =
+REGRESS = extension array metric top_k definition interaction quality detect_bots demo_shop \
+	train reproduce evaluate recommend rights badinput
+ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
 TAP_TESTS = 1

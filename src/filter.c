@@ -154,6 +154,14 @@ rs_filter_make(RsRecommender *r, Jsonb *filter)
 {
 	RsFilter   *f = palloc0(sizeof(RsFilter));
 
+	/* the view goes with the relation it is over */
+	if (r->has_catalog && !OidIsValid(get_relname_relid("catalog", r->schema_oid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the catalog of recommender \"%s\" no longer exists",
+						NameStr(r->name)),
+				 errhint("SELECT recsys.alter_recommender('%s', catalog => ...) names another.",
+						 NameStr(r->name))));
 	f->r = r;
 	f->array_type = get_array_type(r->item_type);
 	get_typlenbyvalalign(r->item_type, &f->typlen, &f->typbyval, &f->typalign);

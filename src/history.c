@@ -17,6 +17,7 @@
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "serve.h"
 #include "kernel/history.h"
@@ -137,6 +138,19 @@ take_known(const RsModel *m, const RsRecommender *r, Events *e, int merged,
 	}
 }
 
+/* Clear words for a view that went with its source. */
+static void
+check_source(const RsRecommender *r)
+{
+	if (!OidIsValid(get_relname_relid("interaction", r->schema_oid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("source %s of recommender \"%s\" no longer exists",
+						r->source_name, NameStr(r->name)),
+				 errhint("SELECT recsys.alter_recommender('%s', source => ...) names another.",
+						 NameStr(r->name))));
+}
+
 /*
  * History and hidden items of a user: owned ones (unless items are repeatable)
  * and disliked ones.
@@ -151,6 +165,7 @@ rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 	int			merged;
 	bool		truncated;
 
+	check_source(r);
 	h->hidden = rs_idmap_create(r->item_type, CurrentMemoryContext);
 	read_events(r, user, has_as_of, as_of, limit, &e);
 	truncated = (e.n >= limit);

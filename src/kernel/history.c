@@ -39,7 +39,12 @@ rs_newest_positive(RsEvent *history, int n, int limit)
 
 	for (int i = 0; i < n; i++)
 		if ((history[i].flags & RS_POSITIVE) && history[i].weight > 0)
-			history[kept++] = history[i];
+		{
+			history[kept] = history[i];
+			if (history[kept].weight > RS_MOST_WEIGHT)
+				history[kept].weight = RS_MOST_WEIGHT;
+			kept++;
+		}
 	if (kept > limit)
 	{
 		qsort(history, kept, sizeof(RsEvent), compare_newest);

@@ -141,6 +141,26 @@ test_random(void)
 	}
 }
 
+/* A sum of weights may be infinite; what is scored from may not. */
+static void
+test_cap(void)
+{
+	RsEvent		e[3] = {{0}};
+	int			i;
+
+	for (i = 0; i < 3; i++)
+	{
+		e[i].item = i;
+		e[i].flags = RS_POSITIVE;
+	}
+	e[0].weight = INFINITY;
+	e[1].weight = 3e38f;
+	e[2].weight = 2;
+	CHECK(rs_newest_positive(e, 3, 10) == 3);
+	CHECK(e[0].weight == RS_MOST_WEIGHT && e[1].weight == RS_MOST_WEIGHT &&
+		  e[2].weight == 2);
+}
+
 /* All of the above. */
 int
 main(void)
@@ -149,5 +169,6 @@ main(void)
 	test_limit();
 	test_ties();
 	test_random();
+	test_cap();
 	return finish("history");
 }
