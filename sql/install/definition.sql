@@ -247,7 +247,7 @@ DECLARE
 	minimum text;
 	names text;
 BEGIN
-	IF to_regclass(r.source::text) IS NULL THEN
+	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
 		RAISE EXCEPTION 'source % of recommender "%" no longer exists', r.source_name, recommender
 			USING ERRCODE = '42P01',
 			HINT = format('SELECT recsys.alter_recommender(%L, source => ...) names another.', recommender);
@@ -454,7 +454,7 @@ DECLARE
 	owner regrole;
 BEGIN
 	PERFORM recsys._check_keys(given, '{"item": 1, "title": 1, "category": 1, "price": 1, "released_at": 1, "available": 1}', 'catalog_columns');
-	IF r.catalog IS NOT NULL AND to_regclass(r.catalog::text) IS NULL THEN
+	IF r.catalog IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class p WHERE p.oid = r.catalog) THEN
 		RAISE EXCEPTION 'catalog % of recommender "%" no longer exists', r.catalog_name, recommender
 			USING ERRCODE = '42P01',
 			HINT = format('SELECT recsys.alter_recommender(%L, catalog => ...) names another.', recommender);
@@ -559,6 +559,18 @@ END $$;
 COMMENT ON FUNCTION recsys._missing_indexes(name) IS
 'CREATE INDEX commands for the indexes on the source that serving needs and that do not exist';
 
+CREATE FUNCTION recsys._notice_indexes(recommender name) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	missing text := (SELECT string_agg(i, E'\n' ORDER BY i) FROM recsys._missing_indexes(recommender) i);
+BEGIN
+	IF missing IS NOT NULL THEN
+		RAISE NOTICE 'serving will read all of % for each list: it has no index for one user or one item',
+			(recsys._recommender(recommender)).source USING HINT = missing;
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._notice_indexes(name) IS 'a NOTICE with the indexes that serving misses, if any';
+
 CREATE FUNCTION recsys._check_definition(r recsys.recommender) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -576,6 +588,14 @@ BEGIN
 		RAISE EXCEPTION 'permission denied for source %', r.source
 			USING ERRCODE = '42501', HINT = format('GRANT SELECT ON %s TO %I;', r.source, current_user);
 	END IF;
+	FOR p IN SELECT k AS key, s ->> k AS col FROM unnest(ARRAY['user_column', 'item_column', 'time_column', 'value_column', 'event_column']) k
+		WHERE s ->> k IS NOT NULL LOOP
+		PERFORM recsys._column_type(r.source, p.col, p.key);
+		IF NOT has_column_privilege(r.source, p.col, 'SELECT') THEN
+			RAISE EXCEPTION 'permission denied for column "%" of source %', p.col, r.source
+				USING ERRCODE = '42501', HINT = format('GRANT SELECT ON %s TO %I;', r.source, current_user);
+		END IF;
+	END LOOP;
 	IF r.catalog IS NOT NULL AND NOT has_any_column_privilege(r.catalog, 'SELECT') THEN
 		RAISE EXCEPTION 'permission denied for catalog %', r.catalog
 			USING ERRCODE = '42501', HINT = format('GRANT SELECT ON %s TO %I;', r.catalog, current_user);
@@ -659,7 +679,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	r recsys.recommender;
 	m text;
-	missing text;
 BEGIN
 	IF recommender IS NULL OR source IS NULL OR user_column IS NULL OR item_column IS NULL THEN
 		RAISE EXCEPTION 'recommender, source, user_column and item_column must not be NULL' USING ERRCODE = '22004';
@@ -706,11 +725,7 @@ BEGIN
 	PERFORM recsys._build_catalog(recommender);
 	PERFORM recsys.refresh_functions(recommender);
 
-	SELECT string_agg(i, E'\n' ORDER BY i) INTO missing FROM recsys._missing_indexes(recommender) i;
-	IF missing IS NOT NULL THEN
-		RAISE NOTICE 'serving will read all of % for each list: it has no index for one user or one item', source
-			USING HINT = missing;
-	END IF;
+	PERFORM recsys._notice_indexes(recommender);
 	RETURN recommender;
 END $$;
 COMMENT ON FUNCTION recsys.create_recommender(name, regclass, name, name, name, name, name, regclass, jsonb, text, jsonb, float8, text, text, boolean, text, text, jsonb) IS
@@ -727,10 +742,10 @@ DECLARE
 	finite constant text := 'CHECK (%1$s > ''-Infinity'' AND %1$s < ''Infinity'')';
 BEGIN
 	FOR t IN SELECT * FROM (VALUES
-		('excluded_user', format('user_id %s PRIMARY KEY, reason text NOT NULL, rule text NOT NULL DEFAULT ''manual'', added_at timestamptz NOT NULL DEFAULT now()', u),
+		('excluded_user', format('user_id %s PRIMARY KEY, reason text NOT NULL DEFAULT ''by hand'', rule text NOT NULL DEFAULT ''manual'', added_at timestamptz NOT NULL DEFAULT now()', u),
 			'users whose interactions do not count; rows may be written by hand',
 			'{"user_id": "the user", "reason": "why, in words", "rule": "manual, or what found it; detect_bots writes and removes bot_rate and bot_breadth only", "added_at": "when"}'::jsonb),
-		('excluded_item', format('item_id %s PRIMARY KEY, reason text NOT NULL, rule text NOT NULL DEFAULT ''manual'', added_at timestamptz NOT NULL DEFAULT now()', i),
+		('excluded_item', format('item_id %s PRIMARY KEY, reason text NOT NULL DEFAULT ''by hand'', rule text NOT NULL DEFAULT ''manual'', added_at timestamptz NOT NULL DEFAULT now()', i),
 			'items whose interactions do not count and that are never listed; rows may be written by hand',
 			'{"item_id": "the item", "reason": "why, in words", "rule": "manual, or what found it", "added_at": "when"}'),
 		('popularity', format('model_id int8, item_id %s, users int8 NOT NULL, score float8 NOT NULL %s, rank int4 NOT NULL, PRIMARY KEY (model_id, item_id)', i, format(finite, 'score')),
@@ -774,6 +789,8 @@ DECLARE
 	bad text;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
+	-- a run must end by the definition it began with
+	PERFORM recsys._lock_run(recommender, false);
 	PERFORM recsys._check_settings(coalesce(settings, '{}'));
 	SELECT n INTO bad FROM unnest(unset) n
 	WHERE n NOT IN ('time_column', 'value_column', 'event_column', 'catalog', 'catalog_columns', 'positives', 'min_value', 'filter') LIMIT 1;
@@ -787,12 +804,13 @@ BEGIN
 	r.catalog_name := CASE WHEN 'catalog' = ANY (unset) THEN NULL ELSE coalesce(catalog::text, r.catalog_name) END;
 	r.feedback := coalesce(feedback, r.feedback);
 	r.repeatable := coalesce(repeatable, r.repeatable);
-	r.settings := r.settings || coalesce(settings, '{}') || jsonb_strip_nulls(jsonb_build_object(
+	r.settings := r.settings || coalesce(settings, '{}')
+		|| jsonb_build_object('rules', (r.settings -> 'rules') || coalesce(settings -> 'rules', '{}')) || jsonb_strip_nulls(jsonb_build_object(
 		'user_column', user_column, 'item_column', item_column, 'time_column', time_column, 'value_column', value_column,
 		'event_column', event_column, 'catalog_columns', catalog_columns, 'positives', positives, 'min_value', min_value,
 		'weight_rule', weight_rule, 'merge', merge, 'filter', nullif(filter, ''), 'time_zone', time_zone));
 	r.settings := r.settings || coalesce((SELECT jsonb_object_agg(n, NULL) FROM unnest(unset) n WHERE n <> 'catalog'), '{}');
-	IF to_regclass(r.source::text) IS NULL THEN
+	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
 		RAISE EXCEPTION 'source % of recommender "%" no longer exists', r.source_name, recommender
 			USING ERRCODE = '42P01', HINT = format('SELECT recsys.alter_recommender(%L, source => ...) names another.', recommender);
 	END IF;
@@ -810,6 +828,9 @@ BEGIN
 	-- what the schema holds stays its owner's
 	PERFORM recsys._execute_as_owner(recommender, format(
 		'SELECT recsys._build_views(%1$L), recsys._build_catalog(%1$L), recsys.refresh_functions(%1$L)', recommender));
+	IF source IS NOT NULL OR user_column IS NOT NULL OR item_column IS NOT NULL OR time_column IS NOT NULL THEN
+		PERFORM recsys._notice_indexes(recommender);
+	END IF;
 	RETURN recommender;
 END $$;
 COMMENT ON FUNCTION recsys.alter_recommender(name, regclass, name, name, name, name, name, regclass, jsonb, text, jsonb, float8, text, text, boolean, text, text, jsonb, text[]) IS
@@ -839,7 +860,9 @@ BEGIN
 			UNION ALL
 			SELECT format('function %I', p.proname) FROM pg_proc p
 			WHERE p.pronamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)
-			AND p.proname NOT IN ('recommend', 'recommend_for_items', 'similar_items')
+			AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_proc door ON door.oid = d.refobjid
+				WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_proc'::regclass
+				AND door.pronamespace = 'recsys'::regnamespace)
 			UNION ALL
 			SELECT format('type %I', t.typname) FROM pg_type t
 			WHERE t.typnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)

@@ -221,7 +221,7 @@ COMMENT ON COLUMN recsys.evaluation.split IS 'time, or random: a random split is
 COMMENT ON COLUMN recsys.evaluation.protocol IS 'new: owned items are neither listed nor counted; all: nothing is filtered, repeats count';
 COMMENT ON COLUMN recsys.evaluation.population IS 'warm: users with an interaction before the cutoff; everyone: also unknown users';
 COMMENT ON COLUMN recsys.evaluation.cutoff IS 'the instant that separates train from test';
-COMMENT ON COLUMN recsys.evaluation.metric IS 'precision, recall, capped_recall (over min(k, relevant)), ndcg, map, mrr, hit_rate (means over users); coverage, novelty (bits), popularity_share; cold_share (share of test pairs whose item is unknown in train, k = 0)';
+COMMENT ON COLUMN recsys.evaluation.metric IS 'precision, recall, capped_recall (over min(k, relevant)), ndcg, map, mrr, hit_rate (means over users); coverage, novelty (bits), popularity_share; cold_share (share of test pairs whose item is unknown in train), cold_items (how many such items), cold_users (users scored who are unknown in train), k = 0';
 COMMENT ON COLUMN recsys.evaluation.k IS 'length of the list; 0 where there is none';
 COMMENT ON COLUMN recsys.evaluation.users IS 'users scored';
 COMMENT ON COLUMN recsys.evaluation.value IS 'the metric';
@@ -256,7 +256,7 @@ END $$;
 CREATE VIEW recsys.leaderboard WITH (security_invoker = true) AS
 WITH latest AS (
 	SELECT e.recommender, max(e.run_id) AS run_id
-	FROM recsys.evaluation e GROUP BY e.recommender
+	FROM recsys.evaluation e WHERE e.metric = 'ndcg' AND e.k = 10 GROUP BY e.recommender
 ), headline AS (
 	SELECT e.*
 	FROM recsys.evaluation e

@@ -82,7 +82,10 @@ collect_relevant(RsRun *run, RsEvaluation *ev, Work *w, TestUser *t)
 	{
 		ev->test_pairs++;
 		if (m->column[w->test[i].item] == RS_NO_ID)
+		{
 			ev->cold_pairs++;
+			ev->cold[w->test[i].item] = true;
+		}
 		else
 			t->relevant[t->nrelevant++] = m->column[w->test[i].item];
 	}

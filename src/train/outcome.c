@@ -76,6 +76,7 @@ rs_evaluation_make(RsRun *run)
 	ev->outcome = palloc0(sizeof(RsOutcome) * ev->npolicies * RS_PROTOCOLS);
 	ev->popular = palloc_extended(ncols + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ev->novelty = palloc_extended((ncols + 1) * sizeof(double), MCXT_ALLOC_HUGE);
+	ev->cold = palloc_extended(rs_idmap_count(run->items) + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	mark_popular(ev, ncols);
 	for (uint32 i = 0; i < ncols; i++)
 		ev->novelty[i] = -log2((double) (m->items.start[i + 1] - m->items.start[i]) /
@@ -246,6 +247,16 @@ gather(const RsEvaluation *ev, const RsOutcome *o, int population, int offset,
 	return n;
 }
 
+static uint32
+count_true(const bool *flags, uint32 n)
+{
+	uint32		count = 0;
+
+	for (uint32 i = 0; i < n; i++)
+		count += flags[i];
+	return count;
+}
+
 /* All rows of one policy, protocol and population. */
 static void
 write_outcome(Writer *w, RsEvaluation *ev, int policy, int protocol,
@@ -275,11 +286,9 @@ write_outcome(Writer *w, RsEvaluation *ev, int policy, int protocol,
 		}
 	for (int j = 0; j < run->nk; j++)
 	{
-		uint32		covered = 0;
+		uint32		covered = count_true(o->shown[population] + (Size) j * ncols, ncols);
 		double		places = (double) Max(o->places[population][j], 1);
 
-		for (uint32 i = 0; i < ncols; i++)
-			covered += o->shown[population][(Size) j * ncols + i];
 		write_measure(w, p, protocol, population, "coverage", run->k[j], n,
 					  (double) covered / Max(ncols, 1));
 		write_measure(w, p, protocol, population, "novelty", run->k[j], n,
@@ -289,6 +298,10 @@ write_outcome(Writer *w, RsEvaluation *ev, int policy, int protocol,
 	}
 	write_measure(w, p, protocol, population, "cold_share", 0, n,
 				  ev->test_pairs == 0 ? 0 : (double) ev->cold_pairs / ev->test_pairs);
+	write_measure(w, p, protocol, population, "cold_items", 0, n,
+				  count_true(ev->cold, rs_idmap_count(run->items)));
+	write_measure(w, p, protocol, population, "cold_users", 0, n,
+				  population == WARM ? 0 : o->n - count_true(o->warm, o->n));
 }
 
 /* SHOP.user_evaluation, when asked for. */

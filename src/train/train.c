@@ -146,7 +146,7 @@ memory_limit(text *memory)
 		 kilobytes < 1024))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("memory is \"%s\", must be at least 1 MB",
+				 errmsg("memory is \"%s\", must be a size of at least 1 MB",
 						text_to_cstring(memory)),
 				 errhint("For example '2 GB'.")));
 	return (int64) kilobytes * 1024;
