@@ -94,6 +94,16 @@ BEGIN
 		RAISE EXCEPTION 'time zone "%" is not known', s ->> 'time_zone'
 			USING ERRCODE = '22023', HINT = 'SELECT name FROM pg_timezone_names lists them.';
 	END IF;
+	IF r.catalog IS NULL AND nullif(s -> 'catalog_columns', 'null') IS NOT NULL THEN
+		RAISE EXCEPTION 'catalog_columns needs a catalog' USING ERRCODE = '22023';
+	END IF;
+	IF s ->> 'value_column' IS NULL AND jsonb_path_exists(coalesce(s -> 'positives', '{}'), '$.*.min_value') THEN
+		RAISE EXCEPTION 'min_value in positives needs a value_column' USING ERRCODE = '22023';
+	END IF;
+	IF s ->> 'event_column' IS NOT NULL AND nullif(s -> 'positives', 'null') IS NULL THEN
+		RAISE NOTICE 'every event type counts as a positive'
+			USING HINT = 'positives => ''{"purchase": {"weight": 1}, ...}'' names those that do, with their weights.';
+	END IF;
 	IF nullif(s -> 'positives', 'null') IS NOT NULL THEN
 		IF s ->> 'event_column' IS NULL THEN
 			RAISE EXCEPTION 'positives needs an event_column'
