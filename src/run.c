@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "fmgr.h"
@@ -48,6 +49,12 @@ recsys_lock_run(PG_FUNCTION_ARGS)
 	LOCKTAG		tag;
 	LockAcquireResult result;
 
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot train or drop recommender \"%s\" on a standby",
+						NameStr(*recommender)),
+				 errhint("Do it on the primary; a standby serves.")));
 	set_tag(&tag, recommender);
 	result = LockAcquire(&tag, RUN_LOCK, session, true);
 	if (result == LOCKACQUIRE_NOT_AVAIL)
