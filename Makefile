@@ -24,13 +24,13 @@ TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o \
 	src/train/store.o
 
 # the install script is the parts in this order
-SQL_PARTS = head registry array metric top_k definition quality \
-	detect_bots train evaluate retrain serve demo_shop
+SQL_PARTS = head registry array metric top_k check interaction definition \
+	policy quality detect_bots train evaluate retrain serve demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array metric top_k definition interaction quality detect_bots demo_shop \
-	train reproduce evaluate recommend rights badinput
+	train reproduce evaluate recommend rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys

@@ -90,22 +90,27 @@ sort_items(RsModel *m)
 
 /* The Gram matrix, if the model has factors. */
 static void
-read_gram(RsModel *m)
+read_gram(const RsRecommender *r, RsModel *m)
 {
-	Oid			type = INT8OID;
-	Datum		arg = Int64GetDatum(m->model_id);
+	Oid			argtypes[] = {INT8OID, NAMEOID};
+	Oid			types[] = {INT4OID, FLOAT4ARRAYOID};
+	Datum		args[2];
 	float	   *gram;
 	int			length;
 
-	if (SPI_execute_with_args("SELECT g.factors, g.gram FROM recsys.model_gram g WHERE g.model_id = $1",
-							  1, &type, &arg, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the Gram matrix");
-	if (SPI_processed == 0)
+	args[0] = Int64GetDatum(m->model_id);
+	args[1] = NameGetDatum(&r->name);
+	if (rs_spi_select("SELECT g.factors, g.gram FROM recsys.model_gram g"
+					  " WHERE g.model_id = $1 AND g.recommender = $2",
+					  2, argtypes, args, 2, types) == 0)
 		return;
 	m->factors = DatumGetInt32(rs_spi_value(0, 1));
 	gram = rs_vector(DatumGetArrayTypeP(rs_spi_value(0, 2)), &length);
-	if (length != m->factors * m->factors)
-		elog(ERROR, "Gram matrix of model " INT64_FORMAT " has %d elements", m->model_id, length);
+	if (m->factors < 1 || m->factors > RS_MAX_FACTORS || length != m->factors * m->factors)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("Gram matrix of model " INT64_FORMAT " has %d elements and %d factors",
+						m->model_id, length, m->factors)));
 	m->gram = MemoryContextAlloc(m->context, length * sizeof(float));
 	memcpy(m->gram, gram, length * sizeof(float));
 }
@@ -114,15 +119,16 @@ read_gram(RsModel *m)
 static void
 read_settings(RsModel *m)
 {
+	Oid			types[] = {TEXTOID, FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
 	Oid			type = INT8OID;
 	Datum		arg = Int64GetDatum(m->model_id);
 
-	if (SPI_execute_with_args("SELECT m.method, coalesce((m.parameters -> 'settings' ->> 'alpha0')::float8, 0),"
+	if (rs_spi_select("SELECT m.method, coalesce((m.parameters -> 'settings' ->> 'alpha0')::float8, 0),"
 							  " coalesce((m.parameters -> 'settings' ->> 'lambda')::float8, 0),"
 							  " coalesce((m.parameters -> 'settings' ->> 'nu')::float8, 0),"
 							  " coalesce((m.parameters -> 'settings' ->> 'blend')::float8, 0)"
 							  " FROM recsys.model m WHERE m.model_id = $1",
-							  1, &type, &arg, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+							  1, &type, &arg, lengthof(types), types) != 1)
 		elog(ERROR, "could not read model " INT64_FORMAT, m->model_id);
 	m->method = rs_method(TextDatumGetCString(rs_spi_value(0, 1)));
 	m->alpha0 = DatumGetFloat8(rs_spi_value(0, 2));
@@ -142,6 +148,8 @@ read_model(RsRecommender *r, int64 model_id, bool partial, MemoryContext parent)
 												  ALLOCSET_DEFAULT_SIZES);
 	RsModel    *m = MemoryContextAllocZero(context, sizeof(RsModel));
 	Reader		reader = {0};
+	Oid			popularity_types[] = {r->item_type, FLOAT8OID};
+	Oid			factor_types[] = {r->item_type, FLOAT4ARRAYOID};
 
 	m->context = context;
 	m->schema = r->schema_oid;
@@ -153,17 +161,17 @@ read_model(RsRecommender *r, int64 model_id, bool partial, MemoryContext parent)
 	reader.allocated = 1024;
 	m->popularity = MemoryContextAlloc(context, reader.allocated * sizeof(float));
 	rs_stream(psprintf("SELECT p.item_id, p.score FROM %s.popularity p WHERE p.model_id = " INT64_FORMAT,
-					   r->schema, model_id), NULL, read_popularity, &reader);
+					   r->schema, model_id), 2, popularity_types, 2, read_popularity, &reader);
 	m->nitems = rs_idmap_count(m->items);
 	sort_items(m);
-	read_gram(m);
+	read_gram(r, m);
 	if (m->factors > 0)
 	{
 		m->item_factor = MemoryContextAllocHuge(context, (Size) Max(m->nitems, 1) * m->factors * sizeof(float));
 		if (partial)
 			memset(m->item_factor, 0, (Size) m->nitems * m->factors * sizeof(float));
 		rs_stream(psprintf("SELECT f.item_id, f.factor FROM %s.item_factor f WHERE f.model_id = " INT64_FORMAT,
-						   r->schema, model_id), NULL, read_factor, &reader);
+						   r->schema, model_id), 2, factor_types, 2, read_factor, &reader);
 		if (reader.filled != m->nitems && !partial)
 			elog(ERROR, "model " INT64_FORMAT " has %u items and %u item factors",
 				 model_id, m->nitems, reader.filled);
@@ -205,7 +213,41 @@ sees_everything(const RsRecommender *r)
 	return all;
 }
 
-/* Puts a model first; the one that falls off the end is freed. */
+/* Frees a model that is neither kept nor in use. */
+static void
+release_model(RsModel *m)
+{
+	if (m->users == 0 && !m->kept)
+		MemoryContextDelete(m->context);
+}
+
+/* A call that used a model has ended, one way or another. */
+static void
+unuse_model(void *arg)
+{
+	RsModel    *m = arg;
+
+	m->users--;
+	release_model(m);
+}
+
+/*
+ * Marks a model as in use until the current context goes: a call may lead to
+ * other calls, by way of a view's functions, and those to other models.
+ */
+static RsModel *
+use_model(RsModel *m)
+{
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+
+	m->users++;
+	callback->func = unuse_model;
+	callback->arg = m;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	return m;
+}
+
+/* Puts a model first; the one that falls off the end is let go. */
 static void
 keep_model(RsModel *m, int from)
 {
@@ -213,8 +255,12 @@ keep_model(RsModel *m, int from)
 	{
 		from--;
 		if (kept[from] != NULL)
-			MemoryContextDelete(kept[from]->context);
+		{
+			kept[from]->kept = false;
+			release_model(kept[from]);
+		}
 		MemoryContextSetParent(m->context, TopMemoryContext);
+		m->kept = true;
 	}
 	memmove(&kept[1], &kept[0], from * sizeof(RsModel *));
 	kept[0] = m;
@@ -233,12 +279,12 @@ get_model(RsRecommender *r, int64 model_id)
 		{
 			m = kept[i];
 			keep_model(m, i);
-			return m;
+			return use_model(m);
 		}
 	/* read below the caller's context, so that an error leaves nothing */
 	m = read_model(r, model_id, false, CurrentMemoryContext);
 	keep_model(m, KEPT_MODELS);
-	return m;
+	return use_model(m);
 }
 
 /*
@@ -277,8 +323,8 @@ rs_model_for_policy(RsRecommender *r, Name policy, RsMethod *method)
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("policy \"%s\" of recommender \"%s\" does not exist",
 							NameStr(*policy), NameStr(r->name)),
-					 errhint("SELECT policy FROM recsys.policy WHERE recommender = '%s' lists them.",
-							 NameStr(r->name))));
+					 errhint("SELECT policy FROM recsys.policy WHERE recommender = %s lists them.",
+							 quote_literal_cstr(NameStr(r->name)))));
 		model_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 		if (isnull)
 			ereport(ERROR,

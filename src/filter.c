@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -258,10 +257,11 @@ rs_filter_items(RsFilter *f, const Datum *items, int n, bool *pass)
 
 int
 rs_filter_fresh(RsFilter *f, const RsModel *m, RsIdMap *hidden, RsIdMap *only,
-				int limit, Datum *items)
+				int64 limit, Datum **items)
 {
 	int			nhidden = rs_idmap_count(hidden);
 	Datum	   *values = palloc((nhidden + 1) * sizeof(Datum));
+	uint64		rows;
 	int			n = 0;
 
 	if (!f->r->has_catalog || limit <= 0)
@@ -273,16 +273,17 @@ rs_filter_fresh(RsFilter *f, const RsModel *m, RsIdMap *hidden, RsIdMap *only,
 								   "  WHERE p.model_id = " INT64_FORMAT " AND p.item_id = t.item_id)"
 								   " GROUP BY t.item_id ORDER BY max(t.released_at) DESC NULLS LAST, t.item_id%s",
 								   f->r->schema, eligible(f), f->r->schema, m->model_id,
-								   only == NULL ? psprintf(" LIMIT %d", limit) : "")),
+								   only == NULL ? psprintf(" LIMIT " INT64_FORMAT, limit) : "")),
 			values, nhidden);
-	for (uint64 i = 0; i < SPI_processed && n < limit; i++)
+	rs_check_columns(SPI_tuptable->tupdesc, 1, &f->r->item_type);
+	rows = SPI_processed;
+	*items = palloc_extended((rows + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
+	for (uint64 i = 0; i < rows && n < limit; i++)
 	{
 		Datum		item = rs_spi_value(i, 1);
 
-		if (only != NULL && rs_idmap_find(only, item) == RS_NO_ID)
-			continue;
-		items[n] = item;
-		n++;
+		if (only == NULL || rs_idmap_find(only, item) != RS_NO_ID)
+			(*items)[n++] = item;
 	}
 	return n;
 }

@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
@@ -30,19 +32,17 @@ typedef struct Events
 	RsIdMap    *items;
 } Events;
 
-static SPITupleTable *
-select_rows(const char *query, Datum user, Oid user_type, bool has_as_of,
-			TimestampTz as_of, uint64 *n)
+/* Rows of a query about a user up to an instant. */
+static uint64
+select_rows(const RsRecommender *r, const char *query, Datum user,
+			bool has_as_of, TimestampTz as_of, int n, const Oid *types)
 {
-	Oid			types[2] = {user_type, TIMESTAMPTZOID};
+	Oid			argtypes[2] = {r->user_type, TIMESTAMPTZOID};
 	Datum		args[2];
 
 	args[0] = user;
 	args[1] = TimestampTzGetDatum(as_of);
-	if (SPI_execute_with_args(query, has_as_of ? 2 : 1, types, args, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the history");
-	*n = SPI_processed;
-	return SPI_tuptable;
+	return rs_spi_select(query, has_as_of ? 2 : 1, argtypes, args, n, types);
 }
 
 /* Renumbers the items of events in the order of the ids. */
@@ -57,49 +57,65 @@ sort_items(Events *e)
 	pfree(place);
 }
 
+/* Whether a boolean is true, and not NULL. */
+static bool
+spi_true(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row],
+									  SPI_tuptable->tupdesc, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
 /* The newest events of a user. */
 static void
 read_events(RsRecommender *r, Datum user, bool has_as_of, TimestampTz as_of,
 			int limit, Events *e)
 {
+	Oid			types[] = {r->item_type, FLOAT8OID, TIMESTAMPTZOID, BOOLOID, BOOLOID};
 	uint64		n;
-	SPITupleTable *rows;
 
-	rows = select_rows(psprintf("SELECT i.item_id, i.weight, i.interacted_at, i.positive, i.owned"
+	n = select_rows(r, psprintf("SELECT i.item_id, i.weight, i.interacted_at, i.positive, i.owned"
 								" FROM %s.interaction i WHERE i.user_id = $1 %s"
 								" ORDER BY i.interacted_at DESC LIMIT %d",
 								r->schema, has_as_of ? "AND i.interacted_at <= $2" : "", limit),
-					   user, r->user_type, has_as_of, as_of, &n);
-	e->n = (int) n;
+					user, has_as_of, as_of, lengthof(types), types);
+	e->n = 0;
 	e->event = palloc((n + 1) * sizeof(RsEvent));
 	e->items = rs_idmap_create(r->item_type, CurrentMemoryContext);
 	for (uint64 i = 0; i < n; i++)
 	{
+		RsEvent    *event = &e->event[e->n];
 		bool		isnull;
-		Datum		time = SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &isnull);
+		Datum		time = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull);
 
-		e->event[i].item = rs_idmap_add(e->items, SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &(bool) {0}));
-		e->event[i].weight = (float) DatumGetFloat8(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &(bool) {0}));
-		e->event[i].time = isnull ? 0 : DatumGetTimestampTz(time);
-		e->event[i].flags =
-			(DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 4, &isnull)) && !isnull ? RS_POSITIVE : 0) |
-			(DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 5, &isnull)) && !isnull ? RS_OWNED : 0);
+		event->item = rs_idmap_add(e->items, rs_spi_value(i, 1));
+		event->weight = (float) DatumGetFloat8(rs_spi_value(i, 2));
+		event->time = isnull ? 0 : DatumGetTimestampTz(time);
+		event->flags = (spi_true(i, 4) ? RS_POSITIVE : 0) | (spi_true(i, 5) ? RS_OWNED : 0);
+		/* training would refuse it; here the others still count */
+		if (!isfinite(event->weight))
+		{
+			event->weight = 0;
+			event->flags &= ~RS_POSITIVE;
+		}
+		e->n++;
 	}
-	SPI_freetuptable(rows);
+	SPI_freetuptable(SPI_tuptable);
 	sort_items(e);
 }
 
 /* Adds the items of a query's rows to a set. */
 static void
-hide_rows(const char *query, Datum user, Oid user_type, bool has_as_of,
-		  TimestampTz as_of, RsIdMap *hidden)
+hide_rows(const RsRecommender *r, const char *query, Datum user,
+		  bool has_as_of, TimestampTz as_of, RsIdMap *hidden)
 {
-	uint64		n;
-	SPITupleTable *rows = select_rows(query, user, user_type, has_as_of, as_of, &n);
+	uint64		n = select_rows(r, query, user, has_as_of, as_of, 1, &r->item_type);
 
 	for (uint64 i = 0; i < n; i++)
-		rs_idmap_add(hidden, SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &(bool) {0}));
-	SPI_freetuptable(rows);
+		rs_idmap_add(hidden, rs_spi_value(i, 1));
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /* Keeps of merged events what the model can score from. */
@@ -152,7 +168,7 @@ rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 	check_source(r);
 	h->hidden = rs_idmap_create(r->item_type, CurrentMemoryContext);
 	read_events(r, user, has_as_of, as_of, limit, &e);
-	truncated = (e.n == limit);
+	truncated = (e.n >= limit);
 	qsort(e.event, e.n, sizeof(RsEvent), rs_event_compare);
 	merged = rs_merge_events(e.event, e.n, PG_INT64_MAX, r->merge, r->repeat_window);
 	if (!r->repeatable && !truncated)
@@ -160,13 +176,13 @@ rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 			if (e.event[i].flags & RS_OWNED)
 				rs_idmap_add(h->hidden, rs_idmap_datum(e.items, e.event[i].item));
 	if (!r->repeatable && truncated)
-		hide_rows(psprintf("SELECT DISTINCT i.item_id FROM %s.interaction i WHERE i.user_id = $1 AND i.owned%s",
+		hide_rows(r, psprintf("SELECT DISTINCT i.item_id FROM %s.interaction i WHERE i.user_id = $1 AND i.owned%s",
 						   r->schema, has_as_of ? " AND i.interacted_at <= $2" : ""),
-				  user, r->user_type, has_as_of, as_of, h->hidden);
+				  user, has_as_of, as_of, h->hidden);
 	if (r->has_dislikes)
-		hide_rows(psprintf("SELECT DISTINCT d.item_id FROM %s.dislike d WHERE d.user_id = $1%s",
+		hide_rows(r, psprintf("SELECT DISTINCT d.item_id FROM %s.dislike d WHERE d.user_id = $1%s",
 						   r->schema, has_as_of ? " AND d.interacted_at <= $2" : ""),
-				  user, r->user_type, has_as_of, as_of, h->hidden);
+				  user, has_as_of, as_of, h->hidden);
 	take_known(m, r, &e, merged, h);
 	return h;
 }

@@ -59,8 +59,9 @@ rs_idmap_create(Oid type, MemoryContext context)
 	map->collation = entry->typcollation;
 	map->typlen = entry->typlen;
 	map->byval = entry->typbyval;
-	map->plain = (getBaseType(type) == INT4OID || getBaseType(type) == INT8OID ||
-				  getBaseType(type) == INT2OID);
+	map->plain = entry->typbyval &&
+		(getBaseType(type) == INT4OID || getBaseType(type) == INT8OID ||
+		 getBaseType(type) == INT2OID);
 	fmgr_info_copy(&map->hash, &entry->hash_proc_finfo, context);
 	if (OidIsValid(entry->hash_extended_proc))
 		fmgr_info_copy(&map->extended, &entry->hash_extended_proc_finfo, context);
@@ -212,7 +213,7 @@ rs_idmap_sort(RsIdMap *map, uint32 *place)
 		sorted[n].id = map->id[n];
 		sorted[n].number = n;
 	}
-	qsort_arg(sorted, map->count, sizeof(Numbered), compare_ids, &support);
+	qsort_interruptible(sorted, map->count, sizeof(Numbered), compare_ids, &support);
 	for (uint32 n = 0; n < map->count; n++)
 	{
 		map->id[n] = sorted[n].id;

@@ -35,7 +35,6 @@ PG_FUNCTION_INFO_V1(recsys_recommend);
 PG_FUNCTION_INFO_V1(recsys_recommend_for_items);
 
 #define FIRST_BATCH		64
-#define MOST_ROWS		1000000
 
 typedef struct Request
 {
@@ -52,8 +51,9 @@ typedef struct Request
 	float	   *score;			/* by column, final */
 	float	   *neighbor;		/* evidence by column, or NULL */
 	float	   *factor;			/* evidence by column, or NULL */
-	uint64	   *start;			/* neighbours of the history, by its place */
-	RsNeighbor *neighbors;
+	uint32	   *because;		/* by column: that of the history's item that
+								 * speaks most for it, or RS_NO_ID */
+	char	  **label;			/* by column, for those in because; else NULL */
 } Request;
 
 /* one row of the answer */
@@ -66,32 +66,6 @@ typedef struct Listed
 	bool		has_because;
 	Datum		because;
 } Listed;
-
-/* An item's title in the catalog, or its id as text. */
-char *
-rs_item_label(RsRecommender *r, Datum item)
-{
-	Oid			output;
-	bool		varlena;
-
-	if (r->has_catalog)
-	{
-		Oid			type = r->item_type;
-
-		if (SPI_execute_with_args(psprintf("SELECT min(c.title) FROM %s.catalog c WHERE c.item_id = $1", r->schema),
-								  1, &type, &item, NULL, true, 1) != SPI_OK_SELECT)
-			elog(ERROR, "could not read a title");
-		if (SPI_processed == 1)
-		{
-			char	   *title = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-
-			if (title != NULL)
-				return title;
-		}
-	}
-	getTypeOutputInfo(r->item_type, &output, &varlena);
-	return OidOutputFunctionCall(output, item);
-}
 
 /* ---- scores ---- */
 
@@ -113,46 +87,72 @@ compare_neighbor_rows(const void *a, const void *b)
 	return x->rank - y->rank;
 }
 
+static Datum
+item_array(const RsRecommender *r, Datum *items, int n)
+{
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	get_typlenbyvalalign(r->item_type, &typlen, &typbyval, &typalign);
+	return PointerGetDatum(construct_array(items, n, r->item_type,
+										   typlen, typbyval, typalign));
+}
+
 /* The history's items as an array. */
 static Datum
 history_items(const Request *q)
 {
 	Datum	   *values = palloc((q->h->n + 1) * sizeof(Datum));
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
 
 	for (int i = 0; i < q->h->n; i++)
 		values[i] = rs_idmap_datum(q->m->items, q->h->column[i]);
-	get_typlenbyvalalign(q->r->item_type, &typlen, &typbyval, &typalign);
-	return PointerGetDatum(construct_array(values, q->h->n, q->r->item_type,
-										   typlen, typbyval, typalign));
+	return item_array(q->r, values, q->h->n);
 }
 
-/*
- * Evidence of the neighbours, in the order in which the evaluation sums it:
- * by the history's items, then by rank.
- */
+/* The history's item that speaks most for each neighbour; ties to the first. */
 static void
-score_neighbors(Request *q)
+find_strongest(Request *q, const NeighborRow *rows, uint64 n)
+{
+	Size		nitems = Max(q->m->nitems, 1);
+	float	   *most = palloc_extended(nitems * sizeof(float), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	q->because = palloc_extended(nitems * sizeof(uint32), MCXT_ALLOC_HUGE);
+	memset(q->because, 0xff, nitems * sizeof(uint32));
+	for (uint64 i = 0; i < n; i++)
+	{
+		uint32		column = rows[i].neighbor.item;
+		float		share = q->h->weight[rows[i].place] * rows[i].neighbor.similarity;
+
+		if (share > most[column])
+		{
+			most[column] = share;
+			q->because[column] = q->h->column[rows[i].place];
+		}
+	}
+	pfree(most);
+}
+
+/* The neighbours of the history's items, by item, then by rank. */
+static NeighborRow *
+read_neighbors(const Request *q, uint64 *n)
 {
 	Oid			type = get_array_type(q->r->item_type);
+	Oid			types[] = {INT4OID, q->r->item_type, INT4OID, INT4OID, FLOAT8OID};
 	Datum		items = history_items(q);
 	NeighborRow *rows;
-	uint32	   *place;
-	uint64		n;
+	uint64		found;
 
-	if (SPI_execute_with_args(psprintf("SELECT h.place::pg_catalog.int4 - 1, n.neighbor_id, n.rank, n.users_both, n.similarity"
-									   " FROM pg_catalog.unnest($1) WITH ORDINALITY h (item_id, place)"
-									   " JOIN %s.item_neighbor n ON n.model_id = " INT64_FORMAT " AND n.item_id = h.item_id",
-									   q->r->schema, q->m->model_id),
-							  1, &type, &items, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the neighbours");
-	rows = palloc_extended((SPI_processed + 1) * sizeof(NeighborRow), MCXT_ALLOC_HUGE);
-	n = 0;
-	for (uint64 i = 0; i < SPI_processed; i++)
+	found = rs_spi_select(psprintf("SELECT h.place::pg_catalog.int4 - 1, n.neighbor_id, n.rank, n.users_both, n.similarity"
+								   " FROM pg_catalog.unnest($1) WITH ORDINALITY h (item_id, place)"
+								   " JOIN %s.item_neighbor n ON n.model_id = " INT64_FORMAT " AND n.item_id = h.item_id",
+								   q->r->schema, q->m->model_id),
+						  1, &type, &items, lengthof(types), types);
+	rows = palloc_extended((found + 1) * sizeof(NeighborRow), MCXT_ALLOC_HUGE);
+	*n = 0;
+	for (uint64 i = 0; i < found; i++)
 	{
-		NeighborRow *row = &rows[n];
+		NeighborRow *row = &rows[*n];
 
 		row->neighbor.item = rs_idmap_find(q->m->items, rs_spi_value(i, 2));
 		if (row->neighbor.item == RS_NO_ID && q->m->partial)
@@ -163,27 +163,41 @@ score_neighbors(Request *q)
 		row->rank = DatumGetInt32(rs_spi_value(i, 3));
 		row->neighbor.users_both = DatumGetInt32(rs_spi_value(i, 4));
 		row->neighbor.similarity = (float) DatumGetFloat8(rs_spi_value(i, 5));
-		n++;
+		(*n)++;
 	}
 	SPI_freetuptable(SPI_tuptable);
-	qsort(rows, n, sizeof(NeighborRow), compare_neighbor_rows);
+	qsort(rows, *n, sizeof(NeighborRow), compare_neighbor_rows);
+	return rows;
+}
 
-	q->start = palloc0((q->h->n + 1) * sizeof(uint64));
-	q->neighbors = palloc_extended((n + 1) * sizeof(RsNeighbor), MCXT_ALLOC_HUGE);
+/*
+ * Evidence of the neighbours, in the order in which the evaluation sums it.
+ */
+static void
+score_neighbors(Request *q)
+{
+	uint64		n;
+	NeighborRow *rows = read_neighbors(q, &n);
+	uint64	   *start = palloc0((q->h->n + 1) * sizeof(uint64));
+	uint32	   *place = palloc((q->h->n + 1) * sizeof(uint32));
+	RsNeighbor *neighbors;
+
+	neighbors = palloc_extended((n + 1) * sizeof(RsNeighbor), MCXT_ALLOC_HUGE);
 	for (uint64 i = 0; i < n; i++)
 	{
-		q->neighbors[i] = rows[i].neighbor;
-		q->start[rows[i].place + 1]++;
+		neighbors[i] = rows[i].neighbor;
+		start[rows[i].place + 1]++;
 	}
-	place = palloc((q->h->n + 1) * sizeof(uint32));
 	for (int i = 0; i < q->h->n; i++)
 	{
-		q->start[i + 1] += q->start[i];
+		start[i + 1] += start[i];
 		place[i] = i;
 	}
 	q->neighbor = palloc_extended(Max(q->m->nitems, 1) * sizeof(float), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	rs_neighbor_scores(q->start, q->neighbors, q->h->n, place, q->h->weight, q->neighbor);
+	rs_neighbor_scores(start, neighbors, q->h->n, place, q->h->weight, q->neighbor);
+	find_strongest(q, rows, n);
 	pfree(rows);
+	pfree(neighbors);
 }
 
 /* Evidence of the factors: the user's vector solved from the history. */
@@ -268,22 +282,48 @@ rank_items(Request *q, int wanted, uint32 *columns)
 	return found;
 }
 
-/* The history's item that speaks most for a neighbour, as its column. */
-static uint32
-strongest_neighbor(const Request *q, uint32 column)
+/*
+ * Labels of the items that speak for those of the page: their titles in the
+ * catalog, or their ids as text.
+ */
+static void
+read_labels(Request *q, const uint32 *columns, int n)
 {
-	uint32		best = RS_NO_ID;
-	float		most = 0;
+	uint32	   *known = palloc_extended((n + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	Datum	   *items = palloc_extended((n + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
+	int			nknown = 0;
+	Oid			output;
+	bool		varlena;
 
-	for (int i = 0; i < q->h->n; i++)
-		for (uint64 j = q->start[i]; j < q->start[i + 1]; j++)
-			if (q->neighbors[j].item == column &&
-				q->h->weight[i] * q->neighbors[j].similarity > most)
-			{
-				most = q->h->weight[i] * q->neighbors[j].similarity;
-				best = q->h->column[i];
-			}
-	return best;
+	getTypeOutputInfo(q->r->item_type, &output, &varlena);
+	q->label = palloc_extended(Max(q->m->nitems, 1) * sizeof(char *), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < n; i++)
+	{
+		uint32		because = q->because == NULL ? RS_NO_ID : q->because[columns[i]];
+
+		if (because == RS_NO_ID || q->label[because] != NULL)
+			continue;
+		items[nknown] = rs_idmap_datum(q->m->items, because);
+		q->label[because] = OidOutputFunctionCall(output, items[nknown]);
+		known[nknown++] = because;
+	}
+	if (q->r->has_catalog && nknown > 0)
+	{
+		Oid			type = get_array_type(q->r->item_type);
+		Oid			types[] = {INT4OID, TEXTOID};
+		Datum		array = item_array(q->r, items, nknown);
+		uint64		rows;
+
+		rows = rs_spi_select(psprintf("SELECT t.n::pg_catalog.int4, min(c.title) FROM pg_catalog.unnest($1)"
+									  " WITH ORDINALITY t (item_id, n) JOIN %s.catalog c ON c.item_id = t.item_id"
+									  " WHERE c.title IS NOT NULL GROUP BY t.n", q->r->schema),
+							 1, &type, &array, lengthof(types), types);
+		for (uint64 i = 0; i < rows; i++)
+			q->label[known[DatumGetInt32(rs_spi_value(i, 1)) - 1]] = TextDatumGetCString(rs_spi_value(i, 2));
+		SPI_freetuptable(SPI_tuptable);
+	}
+	pfree(known);
+	pfree(items);
 }
 
 /* Source and reason of an item that the model scored. */
@@ -294,12 +334,12 @@ describe(const Request *q, uint32 column, Listed *row)
 	row->score = q->score[column];
 	if (q->neighbor != NULL && q->neighbor[column] > 0)
 	{
-		uint32		because = strongest_neighbor(q, column);
+		uint32		because = q->because[column];
 
 		row->source = "neighbor";
 		row->has_because = true;
 		row->because = rs_idmap_datum(q->m->items, because);
-		row->reason = psprintf("goes with \"%s\"", rs_item_label(q->r, row->because));
+		row->reason = psprintf("goes with \"%s\"", q->label[because]);
 	}
 	else if (q->factor != NULL && q->factor[column] > 0)
 	{
@@ -318,16 +358,20 @@ static void
 return_list(FunctionCallInfo fcinfo, Request *q)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	int			most = Min((int64) q->k + q->after, MOST_ROWS);
-	uint32	   *columns = palloc_extended((most + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	Datum	   *fresh = palloc_extended((most + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
-	int			found;
-	int			nfresh;
+	int64		most = (int64) q->k + q->after;
+	uint32	   *columns = palloc_extended((Min(most, q->m->nitems) + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	Datum	   *fresh = NULL;
+	int			found = 0;
+	int			nfresh = 0;
 
 	score_items(q);
-	found = q->k == 0 ? 0 : rank_items(q, most, columns);
-	nfresh = q->k == 0 ? 0 :
-		rs_filter_fresh(q->filter, q->m, q->h->hidden, q->only, most - found, fresh);
+	if (q->k > 0)
+	{
+		found = rank_items(q, (int) Min(most, q->m->nitems), columns);
+		nfresh = rs_filter_fresh(q->filter, q->m, q->h->hidden, q->only, most - found, &fresh);
+		if (found > q->after)
+			read_labels(q, columns + q->after, found - q->after);
+	}
 	for (int rank = q->after; rank < found + nfresh; rank++)
 	{
 		Listed		row = {0};

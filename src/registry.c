@@ -35,9 +35,39 @@ static const char *const registry_query =
 " FROM recsys.recommender r JOIN pg_catalog.pg_namespace n ON n.nspname = r.recommender"
 " WHERE r.recommender = $1";
 
-/* Values that the registry declares NOT NULL. */
+void
+rs_check_columns(TupleDesc desc, int n, const Oid *types)
+{
+	if (desc->natts != n)
+		elog(ERROR, "%d columns found, %d expected", desc->natts, n);
+	for (int i = 0; i < n; i++)
+		if (TupleDescAttr(desc, i)->atttypid != types[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" has type %s, must be %s",
+							NameStr(TupleDescAttr(desc, i)->attname),
+							format_type_be(TupleDescAttr(desc, i)->atttypid),
+							format_type_be(types[i])),
+					 errdetail("The recommender's relations are not as it made them."),
+					 errhint("Drop the recommender and create it anew.")));
+}
+
+uint64
+rs_spi_select(const char *query, int nargs, const Oid *argtypes,
+			  const Datum *args, int n, const Oid *types)
+{
+	int			rc = SPI_execute_with_args(query, nargs, (Oid *) argtypes,
+										   (Datum *) args, NULL, true, 0);
+
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "could not read rows: %s", SPI_result_code_string(rc));
+	rs_check_columns(SPI_tuptable->tupdesc, n, types);
+	return SPI_processed;
+}
+
+/* Values that must not be NULL. */
 Datum
-rs_spi_value(int row, int column)
+rs_spi_value(uint64 row, int column)
 {
 	bool		isnull;
 	Datum		value;
@@ -45,7 +75,10 @@ rs_spi_value(int row, int column)
 	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
 						  column, &isnull);
 	if (isnull)
-		elog(ERROR, "unexpected NULL in column %d", column);
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("unexpected NULL in column \"%s\"",
+						SPI_fname(SPI_tuptable->tupdesc, column))));
 	return value;
 }
 
@@ -80,6 +113,7 @@ rs_registry_get(const char *name, MemoryContext context)
 	Datum		arg;
 	RsRecommender *r;
 	NameData	namedata;
+	int			level = rs_search_path_push();
 
 	namestrcpy(&namedata, name);
 	arg = NameGetDatum(&namedata);
@@ -126,6 +160,7 @@ rs_registry_get(const char *name, MemoryContext context)
 	r->items_excluded = DatumGetBool(rs_spi_value(0, 20));
 	r->has_dislikes = DatumGetBool(rs_spi_value(0, 21));
 	SPI_freetuptable(SPI_tuptable);
+	AtEOXact_GUC(false, level);
 	return r;
 }
 
@@ -149,7 +184,7 @@ rs_method_name(RsMethod method)
 }
 
 /*
- * Fixes the search path until AtEOXact_GUC(true, level), so that names in our
+ * Fixes the search path until AtEOXact_GUC(false, level), so that names in our
  * own SQL mean what they say whatever the caller's path is.
  */
 int

@@ -8,6 +8,7 @@
 #ifndef RS_REGISTRY_H
 #define RS_REGISTRY_H
 
+#include "access/tupdesc.h"
 #include "utils/jsonb.h"
 
 #include "kernel/merge.h"
@@ -39,6 +40,8 @@ typedef struct RsRecommender
 	int64		live_model_id;	/* 0 = none */
 } RsRecommender;
 
+#define RS_MAX_FACTORS	1024
+
 typedef enum RsMethod
 {
 	RS_POPULARITY,
@@ -55,7 +58,17 @@ extern const char *rs_method_name(RsMethod method);
 /* fixed search path for a function's own SQL; returns the level to close */
 extern int	rs_search_path_push(void);
 
+/*
+ * The relations of a recommender are its owner's: whoever reads them must
+ * check that the columns are of the types it takes them for.  42804.
+ */
+extern void rs_check_columns(TupleDesc desc, int n, const Oid *types);
+
+/* SPI_execute_with_args of a SELECT, its columns checked; returns the rows */
+extern uint64 rs_spi_select(const char *query, int nargs, const Oid *argtypes,
+							const Datum *args, int n, const Oid *types);
+
 /* like SPI_getbinval; errors on NULL */
-extern Datum rs_spi_value(int row, int column);
+extern Datum rs_spi_value(uint64 row, int column);
 
 #endif							/* RS_REGISTRY_H */

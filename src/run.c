@@ -14,14 +14,17 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+
+#include "registry.h"
 
 PG_FUNCTION_INFO_V1(recsys_lock_run);
 PG_FUNCTION_INFO_V1(recsys_unlock_run);
@@ -30,12 +33,21 @@ PG_FUNCTION_INFO_V1(recsys_raise);
 
 #define RUN_LOCK	ShareUpdateExclusiveLock
 
+/* The lock's tag, for those with the privileges of the recommender's owner. */
 static void
 set_tag(LOCKTAG *tag, Name recommender)
 {
-	Oid			schema = get_namespace_oid(NameStr(*recommender), false);
+	RsRecommender *r;
 
-	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, NamespaceRelationId, schema, 0);
+	SPI_connect();
+	r = rs_registry_get(NameStr(*recommender), CurrentMemoryContext);
+	if (!has_privs_of_role(GetUserId(), r->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must have the privileges of the owner of recommender \"%s\"",
+						NameStr(*recommender))));
+	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, NamespaceRelationId, r->schema_oid, 0);
+	SPI_finish();
 }
 
 /*
@@ -47,7 +59,6 @@ recsys_lock_run(PG_FUNCTION_ARGS)
 	Name		recommender = PG_GETARG_NAME(0);
 	bool		session = PG_GETARG_BOOL(1);
 	LOCKTAG		tag;
-	LockAcquireResult result;
 
 	if (RecoveryInProgress())
 		ereport(ERROR,
@@ -56,8 +67,7 @@ recsys_lock_run(PG_FUNCTION_ARGS)
 						NameStr(*recommender)),
 				 errhint("Do it on the primary; a standby serves.")));
 	set_tag(&tag, recommender);
-	result = LockAcquire(&tag, RUN_LOCK, session, true);
-	if (result == LOCKACQUIRE_NOT_AVAIL)
+	if (LockAcquire(&tag, RUN_LOCK, session, true) == LOCKACQUIRE_NOT_AVAIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("a training of recommender \"%s\" is running already",

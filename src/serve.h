@@ -21,6 +21,8 @@
 typedef struct RsModel
 {
 	MemoryContext context;
+	int			users;			/* calls that use it now */
+	bool		kept;			/* in the backend's list */
 	Oid			schema;
 	int64		model_id;
 	bool		partial;		/* row-level security may hide rows of it */
@@ -65,7 +67,7 @@ extern void rs_filter_items(RsFilter *f, const Datum *items, int n, bool *pass);
 
 /* up to limit items of the catalog that the model does not know, newest first */
 extern int	rs_filter_fresh(RsFilter *f, const RsModel *m, RsIdMap *hidden,
-							RsIdMap *only, int limit, Datum *items);
+							RsIdMap *only, int64 limit, Datum **items);
 
 /* ---- argument.c: what callers pass, and what they get ---- */
 
@@ -80,10 +82,5 @@ extern RsIdMap *rs_id_set(FunctionCallInfo fcinfo, int arg, Oid type, const char
 
 /* a tuplestore of these columns as the function's result, whatever is expected */
 extern void rs_declare_result(FunctionCallInfo fcinfo, int n, const char *const *names, const Oid *types);
-
-/* ---- recommend.c ---- */
-
-/* an item's title, or its id as text */
-extern char *rs_item_label(RsRecommender *r, Datum item);
 
 #endif							/* RS_SERVE_H */

@@ -47,6 +47,8 @@ static Similar *
 by_cooccurrence(RsRecommender *r, const RsModel *m, Datum item)
 {
 	Oid			type = r->item_type;
+	Oid			types[] = {r->item_type, FLOAT8OID, INT4OID};
+	uint64		n;
 	Similar    *s;
 
 	if (m->method != RS_ITEM_ITEM && m->method != RS_FUNNEL)
@@ -55,12 +57,11 @@ by_cooccurrence(RsRecommender *r, const RsModel *m, Datum item)
 				 errmsg("the live model of recommender \"%s\" has no item neighbours", NameStr(r->name)),
 				 errhint("Its method is %s: ask for method => 'factors', or make a policy of method funnel or item_item live.",
 						 rs_method_name(m->method))));
-	if (SPI_execute_with_args(psprintf("SELECT n.neighbor_id, n.similarity, n.users_both FROM %s.item_neighbor n"
+	n = rs_spi_select(psprintf("SELECT n.neighbor_id, n.similarity, n.users_both FROM %s.item_neighbor n"
 									   " WHERE n.model_id = " INT64_FORMAT " AND n.item_id = $1 ORDER BY n.rank",
 									   r->schema, m->model_id),
-							  1, &type, &item, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the neighbours");
-	s = make_similar((int) SPI_processed);
+					  1, &type, &item, lengthof(types), types);
+	s = make_similar((int) n);
 	for (int i = 0; i < s->n; i++)
 	{
 		s->item[i] = rs_spi_value(i, 1);

@@ -15,6 +15,7 @@
 #include "tcop/dest.h"
 #include "utils/memutils.h"
 
+#include "registry.h"
 #include "stream.h"
 
 #define ROWS_PER_RESET	4096
@@ -22,6 +23,9 @@
 typedef struct StreamReceiver
 {
 	DestReceiver pub;
+	int			n;
+	const Oid  *types;
+	int			required;
 	RsRowCallback callback;
 	void	   *arg;
 	MemoryContext context;		/* what callbacks allocate */
@@ -31,6 +35,9 @@ typedef struct StreamReceiver
 static void
 stream_startup(DestReceiver *self, int operation, TupleDesc desc)
 {
+	StreamReceiver *s = (StreamReceiver *) self;
+
+	rs_check_columns(desc, s->n, s->types);
 }
 
 static void
@@ -45,6 +52,12 @@ stream_receive(TupleTableSlot *slot, DestReceiver *self)
 	MemoryContext old = MemoryContextSwitchTo(s->context);
 
 	slot_getallattrs(slot);
+	for (int i = 0; i < s->required; i++)
+		if (slot->tts_isnull[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("unexpected NULL in column \"%s\"",
+							NameStr(TupleDescAttr(slot->tts_tupleDescriptor, i)->attname))));
 	s->callback(slot->tts_values, slot->tts_isnull, s->arg);
 	MemoryContextSwitchTo(old);
 	if (++s->rows % ROWS_PER_RESET == 0)
@@ -53,19 +66,21 @@ stream_receive(TupleTableSlot *slot, DestReceiver *self)
 }
 
 void
-rs_stream(const char *query, ParamListInfo params, RsRowCallback callback,
-		  void *arg)
+rs_stream(const char *query, int n, const Oid *types, int required,
+		  RsRowCallback callback, void *arg)
 {
 	StreamReceiver s = {{stream_receive, stream_startup, stream_shutdown,
 	stream_shutdown, DestTuplestore}};
 	SPIExecuteOptions options = {0};
 	int			rc;
 
+	s.n = n;
+	s.types = types;
+	s.required = required;
 	s.callback = callback;
 	s.arg = arg;
 	s.context = AllocSetContextCreate(CurrentMemoryContext, "recsys stream row",
 									  ALLOCSET_SMALL_SIZES);
-	options.params = params;
 	options.read_only = true;
 	options.dest = &s.pub;
 	rc = SPI_execute_extended(query, &options);

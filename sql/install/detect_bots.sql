@@ -2,7 +2,7 @@
 
 CREATE FUNCTION recsys._detect_bots(recommender name, before timestamptz)
 	RETURNS TABLE (user_id text, rule text, measure float8, threshold float8)
-LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'recsys_detect_bots';
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_detect_bots';
 COMMENT ON FUNCTION recsys._detect_bots(name, timestamptz) IS
 'users whose activity before an instant (NULL: all) is out of proportion, read as the recommender''s owner';
 

@@ -41,6 +41,13 @@ BEGIN
 		items_touched := coalesce((hits -> step::text ->> 2)::int8, 0);
 		share := rows_dropped::float8 / nullif(total, 0);
 		note := u.note;
+		-- a type that is spelled otherwise in the data than in positives shows here
+		IF rule = 'event' AND rows_dropped > 0 THEN
+			SELECT note || ': ' || string_agg(format('%s (%s)', coalesce(e.event, 'NULL'), e.n), ', ' ORDER BY e.n DESC, e.event) INTO note
+			FROM recsys._query_as_owner(quality_report.recommender, format(
+				'SELECT %s, count(*) FROM %s s WHERE NOT coalesce((%s), false) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5',
+				x.event, x.source, u.predicate)) e (event text, n int8);
+		END IF;
 		remaining := remaining - rows_dropped;
 		RETURN NEXT;
 	END LOOP;

@@ -99,6 +99,7 @@ CREATE TABLE recsys.model (
 	wal_bytes int8 NOT NULL,
 	library_version text NOT NULL,
 	trained_at timestamptz NOT NULL DEFAULT now(),
+	UNIQUE (model_id, recommender),
 	FOREIGN KEY (recommender, policy, policy_version) REFERENCES recsys.policy ON DELETE CASCADE
 );
 CREATE INDEX ON recsys.model (recommender, policy, model_id);
@@ -126,10 +127,11 @@ COMMENT ON COLUMN recsys.model.library_version IS 'version of the library that t
 COMMENT ON COLUMN recsys.model.trained_at IS 'when its rows were written';
 
 CREATE TABLE recsys.model_gram (
-	model_id int8 PRIMARY KEY REFERENCES recsys.model ON DELETE CASCADE,
+	model_id int8 PRIMARY KEY,
 	recommender name NOT NULL,
-	factors int4 NOT NULL,
-	gram float4[] NOT NULL
+	factors int4 NOT NULL CHECK (factors BETWEEN 1 AND 1024),
+	gram float4[] NOT NULL CHECK (cardinality(gram) = factors * factors),
+	FOREIGN KEY (model_id, recommender) REFERENCES recsys.model (model_id, recommender) ON DELETE CASCADE
 );
 COMMENT ON TABLE recsys.model_gram IS 'the Gram matrix of a model''s item factors, which the fold-in of a user needs';
 COMMENT ON COLUMN recsys.model_gram.model_id IS 'the model';
@@ -219,7 +221,7 @@ COMMENT ON COLUMN recsys.evaluation.split IS 'time, or random: a random split is
 COMMENT ON COLUMN recsys.evaluation.protocol IS 'new: owned items are neither listed nor counted; all: nothing is filtered, repeats count';
 COMMENT ON COLUMN recsys.evaluation.population IS 'warm: users with an interaction before the cutoff; everyone: also unknown users';
 COMMENT ON COLUMN recsys.evaluation.cutoff IS 'the instant that separates train from test';
-COMMENT ON COLUMN recsys.evaluation.metric IS 'precision, recall, capped_recall (over min(k, relevant)), ndcg, map, mrr, hit_rate (means over users); coverage, novelty (bits), popularity_share; cold_share (share of test pairs whose item is unknown in train, k = 0)';
+COMMENT ON COLUMN recsys.evaluation.metric IS 'precision, recall, capped_recall (over min(k, relevant)), ndcg, map, mrr, hit_rate (means over users); coverage, novelty (bits), popularity_share; cold_share (share of test pairs whose item is unknown in train), cold_items (how many such items), cold_users (users scored who are unknown in train), k = 0';
 COMMENT ON COLUMN recsys.evaluation.k IS 'length of the list; 0 where there is none';
 COMMENT ON COLUMN recsys.evaluation.users IS 'users scored';
 COMMENT ON COLUMN recsys.evaluation.value IS 'the metric';
@@ -254,7 +256,7 @@ END $$;
 CREATE VIEW recsys.leaderboard WITH (security_invoker = true) AS
 WITH latest AS (
 	SELECT e.recommender, max(e.run_id) AS run_id
-	FROM recsys.evaluation e GROUP BY e.recommender
+	FROM recsys.evaluation e WHERE e.metric = 'ndcg' AND e.k = 10 GROUP BY e.recommender
 ), headline AS (
 	SELECT e.*
 	FROM recsys.evaluation e

@@ -62,6 +62,11 @@ DECLARE
 BEGIN
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	CALL recsys._check_nonatomic('retrain');
+	IF recommender IS NULL OR evaluate IS NULL OR publish IS NULL OR random_split IS NULL OR seed IS NULL OR retrain.verbose IS NULL THEN
+		RAISE EXCEPTION '% must not be NULL', CASE WHEN recommender IS NULL THEN 'recommender' WHEN evaluate IS NULL THEN 'evaluate'
+			WHEN publish IS NULL THEN 'publish' WHEN random_split IS NULL THEN 'random_split' WHEN seed IS NULL THEN 'seed' ELSE 'verbose' END
+			USING ERRCODE = '22004';
+	END IF;
 	IF workers < 0 THEN
 		RAISE EXCEPTION 'workers is %, must not be negative', workers USING ERRCODE = '22023';
 	END IF;

@@ -89,12 +89,13 @@ rs_blend(const float *neighbor, const float *factor, const float *popularity,
 	double		f_max = largest(factor, hidden, nitems);
 	double		n_scale = 0;
 	double		f_scale = 0;
+	const double own = 1 - (double) RS_POPULARITY_SHARE;
 	uint32_t	i;
 
 	if (n_max > 0)
-		n_scale = (f_max > 0 ? blend : 1) / n_max;
+		n_scale = own * (f_max > 0 ? blend : 1) / n_max;
 	if (f_max > 0)
-		f_scale = (n_max > 0 ? 1 - blend : 1) / f_max;
+		f_scale = own * (n_max > 0 ? 1 - blend : 1) / f_max;
 
 	if (n_max > 0 && f_max > 0)
 		for (i = 0; i < nitems; i++)

@@ -8,9 +8,10 @@
  * weight_j * S_ji.  Evidence of the factors: f_i = x'y_i.  Each is divided by
  * its largest value over the items that may be shown, then
  *
- *	  score_i = blend * n_i + (1 - blend) * f_i + RS_POPULARITY_SHARE * p_i
+ *	  score_i = (1 - s) * (blend * n_i + (1 - blend) * f_i) + s * p_i
  *
- * where p_i is popularity divided by its largest value.  Without any evidence
+ * where p_i is popularity divided by its largest value and s is
+ * RS_POPULARITY_SHARE.  Without any evidence
  * (an unknown user) score_i = p_i.
  *
  *-------------------------------------------------------------------------

@@ -22,15 +22,15 @@ mark_never_bots(RsRun *run, bool *never)
 	Datum		arg = NameGetDatum(&run->recommender->name);
 	Oid			type = NAMEOID;
 	char	   *sql;
+	uint64		rows;
 
 	sql = psprintf("SELECT n::%s FROM recsys.recommender r,"
 				   " pg_catalog.jsonb_array_elements_text(r.settings -> 'never_bots') n"
 				   " WHERE r.recommender = $1",
 				   format_type_extended(run->recommender->user_type, -1,
 										FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
-	if (SPI_execute_with_args(sql, 1, &type, &arg, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the setting never_bots");
-	for (uint64 i = 0; i < SPI_processed; i++)
+	rows = rs_spi_select(sql, 1, &type, &arg, 1, &run->recommender->user_type);
+	for (uint64 i = 0; i < rows; i++)
 	{
 		uint32		user = rs_idmap_find(run->users, rs_spi_value(i, 1));
 

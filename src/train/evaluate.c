@@ -26,6 +26,7 @@
 #include "kernel/score.h"
 
 #define BLOCK_USERS		32
+#define PRODUCT_COLUMNS	16384	/* keeps a BLAS call within milliseconds */
 
 /* One user to be scored. */
 typedef struct TestUser
@@ -81,7 +82,10 @@ collect_relevant(RsRun *run, RsEvaluation *ev, Work *w, TestUser *t)
 	{
 		ev->test_pairs++;
 		if (m->column[w->test[i].item] == RS_NO_ID)
+		{
 			ev->cold_pairs++;
+			ev->cold[w->test[i].item] = true;
+		}
 		else
 			t->relevant[t->nrelevant++] = m->column[w->test[i].item];
 	}
@@ -135,9 +139,15 @@ block_products(const RsRun *run, Work *w, const RsFactorPart *p,
 										users[i].nhistory, ncols),
 				   users[i].nhistory, users[i].column, users[i].weight,
 				   p->item, w->als, w->vector + (Size) i * s->factors);
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, ncols, s->factors,
-				1, w->vector, s->factors, p->item, s->factors,
-				0, w->product, ncols);
+	for (uint32 first = 0; first < ncols; first += PRODUCT_COLUMNS)
+	{
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n,
+					Min(PRODUCT_COLUMNS, ncols - first), s->factors,
+					1, w->vector, s->factors,
+					p->item + (Size) first * s->factors, s->factors,
+					0, w->product + first, ncols);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 /* Marks the places of the list that are relevant (both sorted sets of columns). */
@@ -282,9 +292,10 @@ rs_evaluate(RsRun *run, RsStageResult *result)
 		if (n == BLOCK_USERS || (u == nusers - 1 && n > 0))
 		{
 			score_block(run, ev, w, users, n);
-			MemoryContextReset(w->block);
 			n = 0;
 		}
+		if (n == 0)
+			MemoryContextReset(w->block);
 		if (u % 256 == 0)
 			CHECK_FOR_INTERRUPTS();
 	}

@@ -38,6 +38,7 @@ typedef struct RsEvaluation
 	RsOutcome  *outcome;		/* npolicies x RS_PROTOCOLS */
 	uint64		test_pairs;
 	uint64		cold_pairs;		/* of items unknown in train */
+	bool	   *cold;			/* by item of the run: such an item */
 	bool	   *popular;		/* by column: in the most popular tenth */
 	double	   *novelty;		/* by column: -log2(users of it / users) */
 } RsEvaluation;

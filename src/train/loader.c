@@ -26,6 +26,7 @@
 #include "train.h"
 
 #define FIRST_EVENTS	65536
+#define ROWS_PER_CHARGE	256
 
 typedef struct Loader
 {
@@ -60,12 +61,15 @@ receive(const Datum *values, const bool *isnull, void *arg)
 	if (loader->n == loader->allocated)
 		grow(loader);
 	e = &loader->event[loader->n];
-	weight = DatumGetFloat8(values[2]);
-	if (isnull[2] || !isfinite((float) weight))
+	/* ids take memory too */
+	if (loader->n % ROWS_PER_CHARGE == 0)
+		rs_run_charge(loader->run, 0, "loading ids");
+	weight = isnull[2] ? 0 : DatumGetFloat8(values[2]);
+	if (!isfinite((float) weight))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("weight %g of an interaction is not a finite real number",
-						isnull[2] ? NAN : weight),
+						weight),
 				 errhint("Use weight_rule => 'log' or 'one', or a filter.")));
 	loader->user[loader->n] = rs_idmap_add(loader->run->users, values[0]);
 	e->item = rs_idmap_add(loader->run->items, values[1]);
@@ -115,8 +119,8 @@ check_view(const RsRecommender *r)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("source %s of recommender \"%s\" no longer exists",
 						r->source_name, NameStr(r->name)),
-				 errhint("SELECT recsys.alter_recommender('%s', source => ...) names another.",
-						 NameStr(r->name))));
+				 errhint("SELECT recsys.alter_recommender(%s, source => ...) names another.",
+						 quote_literal_cstr(NameStr(r->name)))));
 }
 
 /* Distributes the events to their users, in canonical order. */
@@ -168,6 +172,7 @@ rs_load(RsRun *run, RsStageResult *result)
 {
 	RsRecommender *r = run->recommender;
 	Loader		loader = {0};
+	Oid			types[] = {InvalidOid, InvalidOid, FLOAT8OID, TIMESTAMPTZOID, BOOLOID, BOOLOID};
 
 	check_view(r);
 	run->users = rs_idmap_create(r->user_type, run->context);
@@ -177,7 +182,9 @@ rs_load(RsRun *run, RsStageResult *result)
 	loader.event = rs_run_alloc(run, loader.allocated * sizeof(RsEvent), "loading events");
 	loader.user = rs_run_alloc(run, loader.allocated * sizeof(uint32), "loading events");
 
-	rs_stream(source_query(r), NULL, receive, &loader);
+	types[0] = r->user_type;
+	types[1] = r->item_type;
+	rs_stream(source_query(r), lengthof(types), types, 2, receive, &loader);
 	sort_events(run, &loader);
 	pfree(loader.event);
 	pfree(loader.user);

@@ -27,6 +27,7 @@
 #define WARM		0
 #define EVERYONE	1
 #define CONFIDENCE	0.95
+#define FIRST_USERS	1024
 
 static const char *const metric_names[RS_USER_METRICS] = {
 	"precision", "recall", "capped_recall", "ndcg", "map", "mrr", "hit_rate"
@@ -75,16 +76,18 @@ rs_evaluation_make(RsRun *run)
 	ev->outcome = palloc0(sizeof(RsOutcome) * ev->npolicies * RS_PROTOCOLS);
 	ev->popular = palloc_extended(ncols + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ev->novelty = palloc_extended((ncols + 1) * sizeof(double), MCXT_ALLOC_HUGE);
+	ev->cold = palloc_extended(rs_idmap_count(run->items) + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	mark_popular(ev, ncols);
 	for (uint32 i = 0; i < ncols; i++)
 		ev->novelty[i] = -log2((double) (m->items.start[i + 1] - m->items.start[i]) /
 							   m->users.nrows);
-	rs_run_charge(run, shown * 2 * ev->npolicies * RS_PROTOCOLS, "evaluation");
+	rs_run_charge(run, (shown * 2 + FIRST_USERS * sizeof(float) * run->nk * RS_USER_METRICS) *
+				  ev->npolicies * RS_PROTOCOLS, "evaluation");
 	for (int i = 0; i < ev->npolicies * RS_PROTOCOLS; i++)
 	{
 		RsOutcome  *o = &ev->outcome[i];
 
-		o->allocated = 1024;
+		o->allocated = FIRST_USERS;
 		o->user = palloc(o->allocated * sizeof(uint32));
 		o->warm = palloc(o->allocated * sizeof(bool));
 		o->value = palloc(o->allocated * sizeof(float) * run->nk * RS_USER_METRICS);
@@ -244,6 +247,16 @@ gather(const RsEvaluation *ev, const RsOutcome *o, int population, int offset,
 	return n;
 }
 
+static uint32
+count_true(const bool *flags, uint32 n)
+{
+	uint32		count = 0;
+
+	for (uint32 i = 0; i < n; i++)
+		count += flags[i];
+	return count;
+}
+
 /* All rows of one policy, protocol and population. */
 static void
 write_outcome(Writer *w, RsEvaluation *ev, int policy, int protocol,
@@ -273,11 +286,9 @@ write_outcome(Writer *w, RsEvaluation *ev, int policy, int protocol,
 		}
 	for (int j = 0; j < run->nk; j++)
 	{
-		uint32		covered = 0;
+		uint32		covered = count_true(o->shown[population] + (Size) j * ncols, ncols);
 		double		places = (double) Max(o->places[population][j], 1);
 
-		for (uint32 i = 0; i < ncols; i++)
-			covered += o->shown[population][(Size) j * ncols + i];
 		write_measure(w, p, protocol, population, "coverage", run->k[j], n,
 					  (double) covered / Max(ncols, 1));
 		write_measure(w, p, protocol, population, "novelty", run->k[j], n,
@@ -287,6 +298,10 @@ write_outcome(Writer *w, RsEvaluation *ev, int policy, int protocol,
 	}
 	write_measure(w, p, protocol, population, "cold_share", 0, n,
 				  ev->test_pairs == 0 ? 0 : (double) ev->cold_pairs / ev->test_pairs);
+	write_measure(w, p, protocol, population, "cold_items", 0, n,
+				  count_true(ev->cold, rs_idmap_count(run->items)));
+	write_measure(w, p, protocol, population, "cold_users", 0, n,
+				  population == WARM ? 0 : o->n - count_true(o->warm, o->n));
 }
 
 /* SHOP.user_evaluation, when asked for. */
@@ -296,7 +311,10 @@ store_users(RsRun *run, const RsEvaluation *ev)
 	TupleDesc	desc = CreateTemplateTupleDesc(6);
 	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
 	Size		width = (Size) run->nk * RS_USER_METRICS;
+	Datum		metric[RS_USER_METRICS];
 
+	for (int m = 0; m < RS_USER_METRICS; m++)
+		metric[m] = CStringGetTextDatum(metric_names[m]);
 	TupleDescInitEntry(desc, 1, "policy", TEXTOID, -1, 0);
 	TupleDescInitEntry(desc, 2, "protocol", TEXTOID, -1, 0);
 	TupleDescInitEntry(desc, 3, "user_id", run->recommender->user_type, -1, 0);
@@ -307,19 +325,22 @@ store_users(RsRun *run, const RsEvaluation *ev)
 	{
 		const RsOutcome *o = &ev->outcome[i];
 		RsPolicy   *p = list_nth(run->policies, i / RS_PROTOCOLS);
+		Datum		label = CStringGetTextDatum(p->label);
+		Datum		protocol = CStringGetTextDatum(protocol_names[i % RS_PROTOCOLS]);
 
 		for (Size v = 0; v < o->n * width; v++)
 		{
 			Datum		values[6];
 			bool		nulls[6] = {false};
 
-			values[0] = CStringGetTextDatum(p->label);
-			values[1] = CStringGetTextDatum(protocol_names[i % RS_PROTOCOLS]);
+			values[0] = label;
+			values[1] = protocol;
 			values[2] = rs_idmap_datum(run->users, o->user[v / width]);
-			values[3] = CStringGetTextDatum(metric_names[v % RS_USER_METRICS]);
+			values[3] = metric[v % RS_USER_METRICS];
 			values[4] = Int32GetDatum(run->k[v % width / RS_USER_METRICS]);
 			values[5] = Float8GetDatum(o->value[v]);
 			tuplestore_putvalues(store, desc, values, nulls);
+			CHECK_FOR_INTERRUPTS();
 		}
 	}
 	rs_write_rows(psprintf("%s.user_evaluation (run_id, policy, protocol, user_id, metric, k, value)",

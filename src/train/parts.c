@@ -22,7 +22,6 @@
 #include "train.h"
 #include "kernel/als.h"
 
-#define ROWS_PER_CHECK	64
 #define GRAM_ROWS		16384	/* keeps a BLAS call within milliseconds */
 
 /* Distinct users of each item, divided by the most popular item's. */
@@ -45,12 +44,14 @@ train_neighbors(RsRun *run, const RsMatrix *m, const RsCoocSettings *settings)
 	RsNeighborPart *part = MemoryContextAllocZero(run->context, sizeof(RsNeighborPart));
 	uint32		nitems = m->items.nrows;
 	float	   *user_weight = palloc_extended(Max(m->users.nrows, 1) * sizeof(float), MCXT_ALLOC_HUGE);
-	void	   *work = palloc_extended(rs_cooc_workspace(nitems, settings->neighbors), MCXT_ALLOC_HUGE);
+	void	   *work;
 	RsNeighbor *row = palloc_extended((Size) settings->neighbors * sizeof(RsNeighbor), MCXT_ALLOC_HUGE);
 	uint64		allocated = Max((uint64) nitems * 8, 1024);
 	uint64		n = 0;
 
 	part->settings = *settings;
+	rs_run_charge(run, rs_cooc_workspace(nitems, settings->neighbors), "item neighbours");
+	work = palloc_extended(rs_cooc_workspace(nitems, settings->neighbors), MCXT_ALLOC_HUGE);
 	part->start = rs_run_alloc(run, ((Size) nitems + 1) * sizeof(uint64), "item neighbours");
 	part->neighbor = rs_run_alloc(run, allocated * sizeof(RsNeighbor), "item neighbours");
 	part->start[0] = 0;
@@ -70,8 +71,7 @@ train_neighbors(RsRun *run, const RsMatrix *m, const RsCoocSettings *settings)
 		memcpy(part->neighbor + n, row, found * sizeof(RsNeighbor));
 		n += found;
 		part->start[i + 1] = n;
-		if (i % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 	}
 	pfree(row);
 	pfree(work);
@@ -135,8 +135,7 @@ solve_side(const RsCsr *m, const RsFactorSettings *s, const float *gram,
 					 errdetail("With %d factors, alpha0 %g and lambda %g its equations are singular in single precision.",
 							   s->factors, s->alpha0, s->lambda),
 					 errhint("Raise lambda or alpha0, or use weight_rule 'log' or 'one'.")));
-		if (row % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 	}
 }
 
@@ -156,8 +155,7 @@ total_loss(const RsMatrix *m, const RsFactorPart *p)
 								(float) rs_als_ridge(s->lambda, s->nu, s->alpha0, n, m->users.ncols),
 								n, m->users.col + first, m->users.value + first,
 								p->item, p->user + (Size) row * s->factors);
-		if (row % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 	}
 	for (uint32 row = 0; row < m->items.nrows; row++)
 	{

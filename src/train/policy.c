@@ -15,6 +15,9 @@
 
 #include "train.h"
 
+#define MAX_SWEEPS		1000
+#define MAX_NEIGHBORS	100000
+
 #define POLICY_COLUMNS \
 "p.policy, p.version, p.method, p.settings::text," \
 " (p.settings ->> 'neighbors')::int4, (p.settings ->> 'activity')::float8," \
@@ -46,8 +49,8 @@ read_policy(RsRun *run, const char *name)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("policy \"%s\" of recommender \"%s\" does not exist",
 						name, NameStr(run->recommender->name)),
-				 errhint("SELECT policy FROM recsys.policy WHERE recommender = '%s' lists them.",
-						 NameStr(run->recommender->name))));
+				 errhint("SELECT policy FROM recsys.policy WHERE recommender = %s lists them.",
+						 quote_literal_cstr(NameStr(run->recommender->name)))));
 	row = SPI_tuptable->vals[0];
 	desc = SPI_tuptable->tupdesc;
 	p->name = *DatumGetName(rs_spi_value(0, 1));
@@ -76,6 +79,14 @@ read_policy(RsRun *run, const char *name)
 		p->factors.initial_sd = isnull ? 0.1 / sqrt(p->factors.factors)
 			: DatumGetFloat8(sd);
 	}
+	if (p->factors.factors < 0 || p->factors.factors > RS_MAX_FACTORS ||
+		p->factors.sweeps < 0 || p->factors.sweeps > MAX_SWEEPS ||
+		p->neighbors.neighbors < 0 || p->neighbors.neighbors > MAX_NEIGHBORS ||
+		(p->factors.factors == 0) != (p->factors.sweeps == 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("settings of policy \"%s\" are out of bounds", name),
+				 errhint("Change them by recsys.alter_policy, which checks them.")));
 	if (p->method == RS_FUNNEL)
 		p->blend = DatumGetFloat8(rs_spi_value(0, 16));
 	return p;

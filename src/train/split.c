@@ -24,7 +24,7 @@
 #define RANDOM_TENTHS	10		/* a random split holds out one in so many */
 
 static int
-compare_time(const void *a, const void *b)
+compare_time(const void *a, const void *b, void *arg)
 {
 	TimestampTz x = *(const TimestampTz *) a;
 	TimestampTz y = *(const TimestampTz *) b;
@@ -74,10 +74,11 @@ rs_find_cutoff(RsRun *run)
 		run->cutoff = 0;
 		return;
 	}
+	rs_run_charge(run, run->nevents * sizeof(TimestampTz), "finding the cutoff");
 	times = palloc_extended(run->nevents * sizeof(TimestampTz), MCXT_ALLOC_HUGE);
 	for (uint64 i = 0; i < run->nevents; i++)
 		times[i] = run->event[i].time;
-	qsort(times, run->nevents, sizeof(TimestampTz), compare_time);
+	qsort_interruptible(times, run->nevents, sizeof(TimestampTz), compare_time, NULL);
 	run->cutoff = times[(uint64) (run->nevents * TRAIN_SHARE)];
 	day = day_of(run, run->cutoff);
 	if (times[0] < day)

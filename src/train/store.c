@@ -95,7 +95,7 @@ store_popularity(RsRun *run)
 
 	for (uint32 i = 0; i < nitems; i++)
 		order[i] = i;
-	qsort_arg(order, nitems, sizeof(uint32), compare_users, (void *) m);
+	qsort_interruptible(order, nitems, sizeof(uint32), compare_users, (void *) m);
 	for (uint32 place = 0; place < nitems; place++)
 	{
 		uint32		i = order[place];
@@ -197,14 +197,14 @@ store_gram(RsRun *run, const RsFactorPart *p)
 static int64
 table_bytes(const RsRun *run)
 {
-	const char *s = run->recommender->schema;
+	Oid			type = OIDOID;
+	Oid			result = INT8OID;
+	Datum		schema = ObjectIdGetDatum(run->recommender->schema_oid);
 
-	if (SPI_execute(psprintf("SELECT pg_catalog.pg_total_relation_size('%s.popularity')"
-							 " + pg_catalog.pg_total_relation_size('%s.item_neighbor')"
-							 " + pg_catalog.pg_total_relation_size('%s.item_factor')"
-							 " + pg_catalog.pg_total_relation_size('%s.user_factor')",
-							 s, s, s, s), true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not measure the tables");
+	rs_spi_select("SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::pg_catalog.int8"
+				  " FROM pg_catalog.pg_class c WHERE c.relnamespace = $1"
+				  " AND c.relname IN ('popularity', 'item_neighbor', 'item_factor', 'user_factor')",
+				  1, &type, &schema, 1, &result);
 	return DatumGetInt64(rs_spi_value(0, 1));
 }
 

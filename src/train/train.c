@@ -39,17 +39,51 @@ extern PGDLLEXPORT Datum rs_train_stage(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_close(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_detect_bots(PG_FUNCTION_ARGS);
 
+#define MOST_LENGTHS	100
+
 RsRun	   *rs_run = NULL;
 
-/* A failed transaction takes the run's memory with it. */
+/*
+ * The subtransaction in which a stage works or worked last.  If it fails, the
+ * run goes with it: what the stage left behind cannot be trusted.
+ */
+static SubTransactionId run_subid = InvalidSubTransactionId;
+
+/* a stage is at work: what it runs must not open, close or run another */
+static bool busy = false;
+
+static void
+close_run(void)
+{
+	if (rs_run != NULL)
+		MemoryContextDelete(rs_run->context);
+	rs_run = NULL;
+	busy = false;
+}
+
 static void
 run_xact_callback(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_ABORT && rs_run != NULL)
-	{
-		MemoryContextDelete(rs_run->context);
-		rs_run = NULL;
-	}
+	if (event == XACT_EVENT_ABORT)
+		close_run();
+}
+
+static void
+run_subxact_callback(SubXactEvent event, SubTransactionId subid,
+					 SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && subid <= run_subid)
+		close_run();
+}
+
+static void
+check_idle(void)
+{
+	if (busy)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("a training is at work in this session already"),
+				 errhint("A recommender's source must not train or look for bots.")));
 }
 
 void
@@ -57,6 +91,7 @@ _PG_init(void)
 {
 	rs_simd_init();
 	RegisterXactCallback(run_xact_callback, NULL);
+	RegisterSubXactCallback(run_subxact_callback, NULL);
 }
 
 const char *
@@ -111,33 +146,26 @@ memory_limit(text *memory)
 		 kilobytes < 1024))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("memory is \"%s\", must be at least 1 MB",
+				 errmsg("memory is \"%s\", must be a size of at least 1 MB",
 						text_to_cstring(memory)),
 				 errhint("For example '2 GB'.")));
 	return (int64) kilobytes * 1024;
 }
 
-static void
-close_run(void)
-{
-	if (rs_run != NULL)
-		MemoryContextDelete(rs_run->context);
-	rs_run = NULL;
-}
-
-/* A run in a context of its own, for a recommender read through SPI. */
+/*
+ * A run in a context of its own below the current one, for a recommender read
+ * through SPI; it is gone with an error.
+ */
 static RsRun *
 make_run(const char *recommender)
 {
-	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "recsys run",
 												  ALLOCSET_DEFAULT_SIZES);
 	RsRun	   *run = MemoryContextAllocZero(context, sizeof(RsRun));
 
 	run->context = context;
 	run->memory_limit = memory_limit(NULL);
-	close_run();
-	rs_run = run;
 	run->recommender = rs_registry_get(recommender, context);
 	return run;
 }
@@ -160,10 +188,10 @@ set_list_lengths(RsRun *run, ArrayType *array)
 	int			n;
 
 	deconstruct_array(array, INT4OID, 4, true, TYPALIGN_INT, &values, &nulls, &n);
-	if (n == 0)
+	if (n < 1 || n > MOST_LENGTHS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("k must hold at least one list length")));
+				 errmsg("k must hold from 1 to %d list lengths", MOST_LENGTHS)));
 	run->k = MemoryContextAlloc(run->context, n * sizeof(int));
 	for (int i = 0; i < n; i++)
 	{
@@ -195,6 +223,8 @@ rs_train_open(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("recommender, random_split, k, per_user, seed and verbose must not be NULL")));
+	check_idle();
+	close_run();
 	SPI_connect();
 	run = make_run(NameStr(*PG_GETARG_NAME(1)));
 	rs_become_owner(run->recommender, &saved);
@@ -228,6 +258,11 @@ rs_train_open(PG_FUNCTION_ARGS)
 	rs_policies_of(run, policy, true);
 	run->policy = llast(run->policies);
 	rs_become_caller(&saved);
+
+	/* last, so that an error leaves nothing */
+	MemoryContextSetParent(run->context, TopMemoryContext);
+	rs_run = run;
+	run_subid = GetCurrentSubTransactionId();
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -236,6 +271,7 @@ rs_train_open(PG_FUNCTION_ARGS)
 static RsRun *
 open_run(void)
 {
+	check_idle();
 	if (rs_run == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -269,21 +305,21 @@ rs_train_policies(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* What must hold before anything is trained. */
+/* A stage needs what an earlier one has made. */
 static void
-check_loaded(RsRun *run)
+need(bool made, const char *stage)
 {
-	if (!run->loaded)
+	if (!made)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("stage \"load\" has not run")));
+				 errmsg("stage \"%s\" has not run", stage)));
 }
 
 /* Split: the train side of the cutoff, without the bots seen before it. */
 static void
 stage_split(RsRun *run, RsStageResult *result)
 {
-	check_loaded(run);
+	need(run->loaded, "load");
 	rs_find_cutoff(run);
 	run->bot = rs_find_bots(run, run->has_cutoff ? run->cutoff : DT_NOEND);
 	run->train = rs_matrix_make(run, run->bot, true);
@@ -297,7 +333,8 @@ stage_train_all(RsRun *run, bool before_cutoff, RsStageResult *result)
 {
 	RsMatrix   *matrix;
 
-	check_loaded(run);
+	need(run->loaded, "load");
+	need(!before_cutoff || run->has_cutoff, "split");
 	run->final_bot = rs_find_bots(run, before_cutoff ? run->cutoff : DT_NOEND);
 	matrix = rs_matrix_make(run, run->final_bot, before_cutoff);
 	if (matrix->users.nrows == 0)
@@ -305,8 +342,8 @@ stage_train_all(RsRun *run, bool before_cutoff, RsStageResult *result)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("recommender \"%s\" has no interactions to train on",
 						NameStr(run->recommender->name)),
-				 errhint("SELECT * FROM recsys.quality_report('%s') shows which rule drops the rows.",
-						 NameStr(run->recommender->name))));
+				 errhint("SELECT * FROM recsys.quality_report(%s) shows which rule drops the rows.",
+						 quote_literal_cstr(NameStr(run->recommender->name)))));
 	run->final_parts = rs_parts_make(run, matrix, list_make1(run->policy));
 	result->rows_in = matrix->users.start[matrix->users.nrows];
 	result->rows_out = matrix->users.nrows + matrix->users.ncols;
@@ -321,20 +358,29 @@ run_stage(RsRun *run, const char *stage, RsStageResult *result)
 		stage_split(run, result);
 	else if (strcmp(stage, "train") == 0)
 	{
+		need(run->train != NULL, "split");
 		run->parts = rs_parts_make(run, run->train, run->policies);
 		result->rows_in = run->train->users.start[run->train->users.nrows];
 		result->rows_out = run->train->users.nrows + run->train->users.ncols;
 	}
 	else if (strcmp(stage, "evaluate") == 0)
+	{
+		need(run->parts != NULL, "train");
 		rs_evaluate(run, result);
+	}
 	else if (strcmp(stage, "train_all") == 0)
 		stage_train_all(run, false, result);
 	else if (strcmp(stage, "train_before") == 0)
 		stage_train_all(run, true, result);
 	else if (strcmp(stage, "write") == 0)
+	{
+		need(run->final_parts != NULL, "train_all");
 		rs_store(run, result);
+	}
 	else
-		elog(ERROR, "unknown stage \"%s\"", stage);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown stage \"%s\"", stage)));
 }
 
 /* _train_stage(run_id, stage) returns (rows_in, rows_out, bytes, model_id) */
@@ -350,7 +396,9 @@ rs_train_stage(PG_FUNCTION_ARGS)
 	bool		nulls[4] = {false, false, false, false};
 
 	if (PG_GETARG_INT64(0) != run->run_id)
-		elog(ERROR, "another run is open in this session");
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("another run is open in this session")));
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	SPI_connect();
@@ -358,7 +406,10 @@ rs_train_stage(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(AllocSetContextCreate(CurrentMemoryContext,
 													  "recsys stage",
 													  ALLOCSET_DEFAULT_SIZES));
+	busy = true;
+	run_subid = GetCurrentSubTransactionId();
 	run_stage(run, text_to_cstring(PG_GETARG_TEXT_PP(1)), &result);
+	busy = false;
 	MemoryContextSwitchTo(old);
 	rs_become_caller(&saved);
 	SPI_finish();
@@ -373,6 +424,7 @@ rs_train_stage(PG_FUNCTION_ARGS)
 Datum
 rs_train_close(PG_FUNCTION_ARGS)
 {
+	check_idle();
 	close_run();
 	PG_RETURN_VOID();
 }
@@ -385,6 +437,7 @@ rs_detect_bots(PG_FUNCTION_ARGS)
 	TimestampTz before = PG_ARGISNULL(1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(1);
 	Name		name = PG_GETARG_NAME(0);
 	RsRun	   *run = rs_run;
+	RsRun	   *fresh;
 	bool		borrowed;
 	RsOwnerState saved;
 	ListCell   *cell;
@@ -397,10 +450,13 @@ rs_detect_bots(PG_FUNCTION_ARGS)
 				 errmsg("recommender must not be NULL")));
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
+	check_idle();
+	fresh = make_run(NameStr(*name));
 	borrowed = (run != NULL && run->loaded &&
-				strcmp(NameStr(run->recommender->name), NameStr(*name)) == 0);
+				run->recommender->schema_oid == fresh->recommender->schema_oid &&
+				run->recommender->owner == fresh->recommender->owner);
 	if (!borrowed)
-		run = make_run(NameStr(*name));
+		run = fresh;
 	rs_become_owner(run->recommender, &saved);
 	if (!borrowed)
 	{
@@ -424,8 +480,6 @@ rs_detect_bots(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	rs_become_caller(&saved);
-	if (!borrowed)
-		close_run();
 	SPI_finish();
 	return (Datum) 0;
 }

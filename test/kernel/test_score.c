@@ -12,6 +12,7 @@
 #include "test.h"
 
 #define SHARE ((double) RS_POPULARITY_SHARE)
+#define OWN (1 - SHARE)
 
 /* Items 0 and 2 in the history; item 1 is a neighbour of both. */
 static void
@@ -75,21 +76,21 @@ test_blend(void)
 	int			i;
 
 	rs_blend(n, f, p, hidden, 4, .75, s);
-	CHECK(near(s[0], .75 - .25 / 4 + SHARE / 2, 1e-7));
-	CHECK(near(s[1], .75 / 2 + .25 + SHARE, 1e-7));
-	CHECK(near(s[2], .25 / 2 + SHARE / 4, 1e-7));
+	CHECK(near(s[0], OWN * (.75 - .25 / 4) + SHARE / 2, 1e-7));
+	CHECK(near(s[1], OWN * (.75 / 2 + .25) + SHARE, 1e-7));
+	CHECK(near(s[2], OWN * (.25 / 2) + SHARE / 4, 1e-7));
 	CHECK(s[3] == -INFINITY);
 	rs_blend(n, f, p, NULL, 4, .75, s);
-	CHECK(near(s[3], 1, 1e-7));
+	CHECK(near(s[3], OWN, 1e-7));
 
 	rs_blend(n, NULL, p, hidden, 4, .1, s);
-	CHECK(near(s[0], 1 + SHARE / 2, 1e-7) && near(s[1], .5 + SHARE, 1e-7));
+	CHECK(near(s[0], OWN * (1) + SHARE / 2, 1e-7) && near(s[1], OWN * (.5) + SHARE, 1e-7));
 	rs_blend(NULL, f, p, hidden, 4, .9, s);
-	CHECK(near(s[0], -.25 + SHARE / 2, 1e-7) && near(s[1], 1 + SHARE, 1e-7));
+	CHECK(near(s[0], OWN * (-.25) + SHARE / 2, 1e-7) && near(s[1], OWN * (1) + SHARE, 1e-7));
 	rs_blend(none, f, p, hidden, 4, 1, s);
-	CHECK(near(s[0], -.25 + SHARE / 2, 1e-7) && near(s[1], 1 + SHARE, 1e-7));
+	CHECK(near(s[0], OWN * (-.25) + SHARE / 2, 1e-7) && near(s[1], OWN * (1) + SHARE, 1e-7));
 	rs_blend(n, none, p, hidden, 4, 0, s);
-	CHECK(near(s[0], 1 + SHARE / 2, 1e-7) && near(s[1], .5 + SHARE, 1e-7));
+	CHECK(near(s[0], OWN * (1) + SHARE / 2, 1e-7) && near(s[1], OWN * (.5) + SHARE, 1e-7));
 
 	for (i = 0; i < 2; i++)
 	{

@@ -35,7 +35,7 @@ BEGIN
 	PERFORM recsys.alter_recommender('ia', settings => jsonb_build_object('rules', (SELECT jsonb_object_agg(r, false) FROM unnest(rules) r)));
 	RETURN QUERY SELECT i.user_id, i.item_id, i.value FROM ia.interaction i
 		WHERE (i.user_id, i.item_id) NOT IN (SELECT k.user_id, k.item_id FROM kept k) ORDER BY 1, 2;
-	PERFORM recsys.alter_recommender('ia', settings => '{"rules": {}}');
+	PERFORM recsys.alter_recommender('ia', settings => jsonb_build_object('rules', (SELECT jsonb_object_agg(r, true) FROM unnest(rules) r)));
 	DROP TABLE kept;
 END $$;
 SELECT * FROM pg_temp.without('filter');

@@ -37,9 +37,9 @@ SELECT recsys.alter_recommender('q', settings => '{"rules": {"filter": false, "v
 	"future": false, "excluded_user": false, "excluded_item": false, "bots": false}}');
 SELECT rule, enabled, rows_in, rows_dropped FROM recsys.quality_report('q') WHERE rule NOT LIKE 'kept:%' ORDER BY step;
 SELECT count(*) AS rows FROM q.interaction;
-SELECT recsys.alter_recommender('q', settings => '{"rules": {"excluded_user": false}}');
+SELECT recsys.alter_recommender('q', settings => '{"rules": {"filter": true, "value_not_finite": true, "value_not_positive": true, "future": true, "excluded_item": true, "bots": true}}');
 SELECT rule, enabled, rows_in, rows_dropped FROM recsys.quality_report('q') WHERE rule ~ '^excluded|bots' ORDER BY step;
-SELECT recsys.alter_recommender('q', settings => '{"rules": {}}');
+SELECT recsys.alter_recommender('q', settings => '{"rules": {"excluded_user": true}}');
 
 -- rules that cannot apply: no event type, no value, no time, no filter
 SELECT recsys.alter_recommender('q', unset => '{event_column,positives,min_value,value_column,time_column,filter,catalog}');

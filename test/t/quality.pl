@@ -71,7 +71,7 @@ continue
 SKIP:
 {
 	my $file = ($ENV{DATA_DIR} // "$top/data") . '/online_retail/invoice_line.csv.gz';
-	skip 'no online_retail data', 21 unless -r $file;
+	skip 'no online_retail data', 22 unless -r $file;
 
 	my $said = '';
 	IPC::Run::run(
@@ -116,6 +116,15 @@ SKIP:
 				"$row: $figure->[0]\@$figure->[1] $got is $want");
 		}
 	}
+	is( query(q{SELECT c.value = e.users - w.users, i.value = (
+				SELECT count(DISTINCT item_id) FROM retail.interaction n WHERE interacted_at >= '2011-11-11'
+				AND NOT EXISTS (SELECT FROM retail.interaction o WHERE o.item_id = n.item_id AND o.interacted_at < '2011-11-11'))
+			FROM recsys.evaluation c, recsys.evaluation i, recsys.evaluation e, recsys.evaluation w
+			WHERE (c.policy, c.protocol, c.population, c.metric) = ('factors', 'all', 'everyone', 'cold_users')
+			AND (i.policy, i.protocol, i.population, i.metric) = ('factors', 'all', 'everyone', 'cold_items')
+			AND (e.policy, e.protocol, e.population, e.metric, e.k) = ('factors', 'all', 'everyone', 'ndcg', 10)
+			AND (w.policy, w.protocol, w.population, w.metric, w.k) = ('factors', 'all', 'warm', 'ndcg', 10)}),
+		't|t', 'cold users and items are counted');
 	cmp_ok($value->('factors', 'new', 'ndcg', 10), '>=', 0.090, 'factors: NDCG@10');
 	cmp_ok($value->('factors', 'new', 'precision', 10), '>=', 0.073, 'factors: P@10');
 	is( query(q{SELECT count(*) FROM recsys.leaderboard WHERE recommender = 'retail'

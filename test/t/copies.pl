@@ -25,6 +25,7 @@ $node->safe_psql('postgres', q{
 	SELECT recsys.alter_policy('products', 'default', '{"factors": 8, "sweeps": 2}');
 	SELECT recsys.create_policy('products', 'mine', 'item_item', '{"activity": 0.5}');
 	INSERT INTO products.excluded_item (item_id, reason) VALUES (7, 'recalled');
+	INSERT INTO products.excluded_user (user_id, reason) VALUES (2, 'asked for it');
 	GRANT USAGE ON SCHEMA products, shop TO analyst;
 	GRANT SELECT ON ALL TABLES IN SCHEMA products, shop TO analyst;
 });

@@ -1,0 +1,115 @@
+/* ---------------------------------------------------------------------------
+ * Policies: a method with settings, in numbered versions.
+ * --------------------------------------------------------------------------- */
+
+CREATE FUNCTION recsys._default_policy_settings(method text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE method
+		WHEN 'popularity' THEN '{}'
+		WHEN 'item_item' THEN '{"neighbors": 200, "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5, "shrinkage": 0}'
+		WHEN 'factors' THEN '{"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "initial_sd": null}'
+		WHEN 'funnel' THEN '{"neighbors": 200, "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5, "shrinkage": 0,
+			"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "initial_sd": null, "blend": 0.2}'
+		END::pg_catalog.jsonb;
+END;
+COMMENT ON FUNCTION recsys._default_policy_settings(text) IS
+'settings of a method with their defaults; NULL for an unknown method';
+
+CREATE FUNCTION recsys._check_policy_settings(method text, settings jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	known jsonb := recsys._default_policy_settings(method);
+BEGIN
+	IF known IS NULL THEN
+		RAISE EXCEPTION 'unknown method "%"', method
+			USING ERRCODE = '22023', HINT = 'Methods are popularity, item_item, factors and funnel.';
+	END IF;
+	PERFORM recsys._check_keys(settings, known, format('settings of method %s', method));
+	IF EXISTS (SELECT FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key <> 'initial_sd') THEN
+		RAISE EXCEPTION 'setting "%" must not be null',
+			(SELECT s.key FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key <> 'initial_sd' ORDER BY s.key LIMIT 1)
+			USING ERRCODE = '22023';
+	END IF;
+	PERFORM recsys._check_number(settings, 'neighbors', 1, 100000, true);
+	PERFORM recsys._check_number(settings, 'activity', 0, 10, false);
+	PERFORM recsys._check_number(settings, 'source_exponent', 0, 10, false);
+	PERFORM recsys._check_number(settings, 'target_exponent', 0, 10, false);
+	PERFORM recsys._check_number(settings, 'shrinkage', 0, 1e9, false);
+	PERFORM recsys._check_number(settings, 'factors', 1, 1024, true);
+	PERFORM recsys._check_number(settings, 'alpha0', 0, 1e6, false);
+	PERFORM recsys._check_number(settings, 'lambda', 0, 1e6, false);
+	PERFORM recsys._check_number(settings, 'nu', 0, 2, false);
+	PERFORM recsys._check_number(settings, 'sweeps', 1, 1000, true);
+	PERFORM recsys._check_number(settings, 'initial_sd', 1e-9, 1e3, false);
+	PERFORM recsys._check_number(settings, 'blend', 0, 1, false);
+	RETURN known || settings;
+END $$;
+COMMENT ON FUNCTION recsys._check_policy_settings(text, jsonb) IS
+'the settings of a policy with defaults filled in; raises 22023 for what is unknown or out of bounds';
+
+CREATE FUNCTION recsys.create_policy(recommender name, policy name, method text, settings jsonb DEFAULT '{}') RETURNS int4
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	full_settings jsonb;
+	v int4;
+BEGIN
+	PERFORM recsys._check_owner(recommender);
+	IF policy IS NULL OR policy = '' THEN
+		RAISE EXCEPTION 'the name of a policy must not be NULL or empty' USING ERRCODE = '22023';
+	END IF;
+	IF policy = 'external' THEN
+		RAISE EXCEPTION 'policy name "%" is not allowed', policy
+			USING ERRCODE = '22023', HINT = '"external" stands for the list that the app makes by itself.';
+	END IF;
+	full_settings := recsys._check_policy_settings(method, coalesce(settings, '{}'));
+	IF EXISTS (SELECT FROM recsys.policy p WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL) THEN
+		RAISE EXCEPTION 'policy "%" already exists', policy
+			USING ERRCODE = '42710', HINT = 'alter_policy makes a new version of it.';
+	END IF;
+	SELECT coalesce(max(p.version), 0) + 1 INTO v FROM recsys.policy p WHERE (p.recommender, p.policy) = (recommender, policy);
+	INSERT INTO recsys.policy VALUES (recommender, policy, v, method, full_settings);
+	RETURN v;
+END $$;
+COMMENT ON FUNCTION recsys.create_policy(name, name, text, jsonb) IS
+'names a method with settings; returns the version; settings not given have the method''s defaults';
+
+CREATE FUNCTION recsys.alter_policy(recommender name, policy name, settings jsonb) RETURNS int4
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	old recsys.policy;
+BEGIN
+	PERFORM recsys._check_owner(recommender);
+	UPDATE recsys.policy p SET retired_at = now()
+	WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL
+	RETURNING p.* INTO old;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" of recommender "%" does not exist', policy, recommender USING ERRCODE = '42704';
+	END IF;
+	INSERT INTO recsys.policy VALUES (recommender, policy, old.version + 1, old.method,
+		recsys._check_policy_settings(old.method, old.settings || coalesce(settings, '{}')));
+	RETURN old.version + 1;
+END $$;
+COMMENT ON FUNCTION recsys.alter_policy(name, name, jsonb) IS
+'makes a new version of a policy with some settings changed; returns the version; models of the old one stay';
+
+CREATE FUNCTION recsys.drop_policy(recommender name, policy name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	PERFORM recsys._check_owner(recommender);
+	IF policy IN ('popularity', 'item_item', 'factors', 'default')
+		OR policy = (SELECT r.live_policy FROM recsys.recommender r WHERE r.recommender = recommender) THEN
+		RAISE EXCEPTION 'policy "%" cannot be dropped', policy
+			USING ERRCODE = '2BP01', HINT = 'popularity, item_item, factors, default and the live policy stay.';
+	END IF;
+	UPDATE recsys.policy p SET retired_at = now()
+	WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" of recommender "%" does not exist', policy, recommender USING ERRCODE = '42704';
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys.drop_policy(name, name) IS
+'retires a policy; its versions and models stay in the registry';
