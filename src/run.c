@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_namespace.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -59,6 +60,12 @@ recsys_lock_run(PG_FUNCTION_ARGS)
 	bool		session = PG_GETARG_BOOL(1);
 	LOCKTAG		tag;
 
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot train or drop recommender \"%s\" on a standby",
+						NameStr(*recommender)),
+				 errhint("Do it on the primary; a standby serves.")));
 	set_tag(&tag, recommender);
 	if (LockAcquire(&tag, RUN_LOCK, session, true) == LOCKACQUIRE_NOT_AVAIL)
 		ereport(ERROR,
