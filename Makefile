@@ -14,7 +14,7 @@ COMMON = $(KERNEL) src/array.o src/idmap.o src/owner.o src/registry.o src/stream
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/als.o src/metric.o src/top_k.o \
-	src/definition.o src/report.o src/run.o src/train_door.o src/argument.o src/cache.o src/history.o src/filter.o src/recommend.o \
+	src/definition.o src/report.o src/run.o src/train_door.o src/argument.o src/cache.o src/history.o src/filter.o src/recommend.o src/score.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 

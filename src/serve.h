@@ -69,6 +69,33 @@ extern void rs_filter_items(RsFilter *f, const Datum *items, int n, bool *pass);
 extern int	rs_filter_fresh(RsFilter *f, const RsModel *m, RsIdMap *hidden,
 							RsIdMap *only, int64 limit, Datum **items);
 
+/* ---- score.c: scores of all items for one request ---- */
+
+typedef struct RsRequest
+{
+	RsRecommender *r;
+	RsModel    *m;
+	RsMethod	method;
+	RsHistory  *h;
+	RsIdMap    *only;			/* NULL = no restriction */
+	int			k;
+	int			after;
+	RsFilter   *filter;
+
+	/* scores */
+	float	   *score;			/* by column, final */
+	float	   *neighbor;		/* evidence by column, or NULL */
+	float	   *factor;			/* evidence by column, or NULL */
+	uint32	   *because;		/* by column: that of the history's item that
+								 * speaks most for it, or RS_NO_ID */
+	char	  **label;			/* by column, for those in because; else NULL */
+} RsRequest;
+
+/* fills the scores; -infinity for what must not be listed */
+extern void rs_score_items(RsRequest *q);
+
+extern Datum rs_item_array(const RsRecommender *r, Datum *items, int n);
+
 /* ---- argument.c: what callers pass, and what they get ---- */
 
 extern void rs_check_k(FunctionCallInfo fcinfo, int arg, const char *name, int *value);

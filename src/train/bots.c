@@ -8,12 +8,18 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "owner.h"
 #include "train.h"
 #include "kernel/bots.h"
+
+extern PGDLLEXPORT Datum rs_detect_bots(PG_FUNCTION_ARGS);
 
 /* Marks the users that the definition says are no bots. */
 static void
@@ -108,4 +114,59 @@ rs_list_bots(RsRun *run, TimestampTz before)
 	pfree(scratch);
 	pfree(never);
 	return bots;
+}
+
+/* _detect_bots(recommender, before): loads, unless an open run has loaded. */
+Datum
+rs_detect_bots(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	TimestampTz before = PG_ARGISNULL(1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(1);
+	Name		name = PG_GETARG_NAME(0);
+	RsRun	   *run = rs_run;
+	RsRun	   *fresh;
+	bool		borrowed;
+	RsOwnerState saved;
+	ListCell   *cell;
+	Oid			output;
+	bool		varlena;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("recommender must not be NULL")));
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	rs_check_idle();
+	fresh = rs_run_make(NameStr(*name));
+	borrowed = (run != NULL && run->loaded &&
+				run->recommender->schema_oid == fresh->recommender->schema_oid &&
+				run->recommender->owner == fresh->recommender->owner);
+	if (!borrowed)
+		run = fresh;
+	rs_become_owner(run->recommender, &saved);
+	if (!borrowed)
+	{
+		RsStageResult result;
+
+		/* no user asked for a training: the work is bounded by the source */
+		run->memory_limit = PG_INT64_MAX;
+		rs_load(run, &result);
+	}
+	getTypeOutputInfo(run->recommender->user_type, &output, &varlena);
+	foreach(cell, rs_list_bots(run, before))
+	{
+		RsBot	   *bot = lfirst(cell);
+		Datum		values[4];
+		bool		nulls[4] = {false, false, false, false};
+
+		values[0] = CStringGetTextDatum(OidOutputFunctionCall(output, rs_idmap_datum(run->users, bot->user)));
+		values[1] = CStringGetTextDatum(bot->by_rate ? "bot_rate" : "bot_breadth");
+		values[2] = Float8GetDatum(bot->measure);
+		values[3] = Float8GetDatum(bot->threshold);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	rs_become_caller(&saved);
+	SPI_finish();
+	return (Datum) 0;
 }

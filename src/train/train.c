@@ -37,7 +37,6 @@ extern PGDLLEXPORT Datum rs_train_open(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_policies(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_stage(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_close(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum rs_detect_bots(PG_FUNCTION_ARGS);
 
 #define MOST_LENGTHS	100
 
@@ -76,8 +75,8 @@ run_subxact_callback(SubXactEvent event, SubTransactionId subid,
 		close_run();
 }
 
-static void
-check_idle(void)
+void
+rs_check_idle(void)
 {
 	if (busy)
 		ereport(ERROR,
@@ -156,8 +155,8 @@ memory_limit(text *memory)
  * A run in a context of its own below the current one, for a recommender read
  * through SPI; it is gone with an error.
  */
-static RsRun *
-make_run(const char *recommender)
+RsRun *
+rs_run_make(const char *recommender)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "recsys run",
@@ -223,10 +222,10 @@ rs_train_open(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("recommender, random_split, k, per_user, seed and verbose must not be NULL")));
-	check_idle();
+	rs_check_idle();
 	close_run();
 	SPI_connect();
-	run = make_run(NameStr(*PG_GETARG_NAME(1)));
+	run = rs_run_make(NameStr(*PG_GETARG_NAME(1)));
 	rs_become_owner(run->recommender, &saved);
 	run->run_id = PG_GETARG_INT64(0);
 	run->random_split = PG_GETARG_BOOL(4);
@@ -271,7 +270,7 @@ rs_train_open(PG_FUNCTION_ARGS)
 static RsRun *
 open_run(void)
 {
-	check_idle();
+	rs_check_idle();
 	if (rs_run == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -424,62 +423,7 @@ rs_train_stage(PG_FUNCTION_ARGS)
 Datum
 rs_train_close(PG_FUNCTION_ARGS)
 {
-	check_idle();
+	rs_check_idle();
 	close_run();
 	PG_RETURN_VOID();
-}
-
-/* _detect_bots(recommender, before): loads, unless an open run has loaded. */
-Datum
-rs_detect_bots(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	TimestampTz before = PG_ARGISNULL(1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(1);
-	Name		name = PG_GETARG_NAME(0);
-	RsRun	   *run = rs_run;
-	RsRun	   *fresh;
-	bool		borrowed;
-	RsOwnerState saved;
-	ListCell   *cell;
-	Oid			output;
-	bool		varlena;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("recommender must not be NULL")));
-	InitMaterializedSRF(fcinfo, 0);
-	SPI_connect();
-	check_idle();
-	fresh = make_run(NameStr(*name));
-	borrowed = (run != NULL && run->loaded &&
-				run->recommender->schema_oid == fresh->recommender->schema_oid &&
-				run->recommender->owner == fresh->recommender->owner);
-	if (!borrowed)
-		run = fresh;
-	rs_become_owner(run->recommender, &saved);
-	if (!borrowed)
-	{
-		RsStageResult result;
-
-		/* no user asked for a training: the work is bounded by the source */
-		run->memory_limit = PG_INT64_MAX;
-		rs_load(run, &result);
-	}
-	getTypeOutputInfo(run->recommender->user_type, &output, &varlena);
-	foreach(cell, rs_list_bots(run, before))
-	{
-		RsBot	   *bot = lfirst(cell);
-		Datum		values[4];
-		bool		nulls[4] = {false, false, false, false};
-
-		values[0] = CStringGetTextDatum(OidOutputFunctionCall(output, rs_idmap_datum(run->users, bot->user)));
-		values[1] = CStringGetTextDatum(bot->by_rate ? "bot_rate" : "bot_breadth");
-		values[2] = Float8GetDatum(bot->measure);
-		values[3] = Float8GetDatum(bot->threshold);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
-	rs_become_caller(&saved);
-	SPI_finish();
-	return (Datum) 0;
 }

@@ -132,6 +132,12 @@ typedef struct RsStageResult
 
 extern RsRun *rs_run;
 
+/* a run below the current context, not yet open */
+extern RsRun *rs_run_make(const char *recommender);
+
+/* errors while a stage is at work in this session */
+extern void rs_check_idle(void);
+
 /* Allocation in the run's context, checked against its memory limit. */
 extern void *rs_run_alloc(RsRun *run, Size bytes, const char *what);
 extern void rs_run_charge(RsRun *run, Size bytes, const char *what);
