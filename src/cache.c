@@ -36,7 +36,6 @@ static RsModel *kept[KEPT_MODELS];
 typedef struct Reader
 {
 	RsModel    *model;
-	uint32	   *place;
 	uint32		allocated;
 	uint32		filled;
 } Reader;

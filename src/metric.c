@@ -90,11 +90,7 @@ measure(FunctionCallInfo fcinfo, bool whole_list, RsMetrics *out)
 
 	hit = palloc(Max(nranked, 1) * sizeof(bool));
 	for (int i = 0; i < nranked; i++)
-	{
-		uint32		number = rs_idmap_find(map, ranked[i]);
-
-		hit[i] = (number != RS_NO_ID && number < (uint32) nrelevant);
-	}
+		hit[i] = rs_idmap_find(map, ranked[i]) != RS_NO_ID;
 	map = make_map(ARR_ELEMTYPE(ranked_array));
 	for (int i = 0; i < nranked; i++)
 		rs_idmap_add(map, ranked[i]);

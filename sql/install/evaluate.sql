@@ -4,17 +4,11 @@ CREATE FUNCTION recsys.evaluate(recommender name, policies name[] DEFAULT NULL, 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	run int8 := recsys._open_run(evaluate.recommender, false);
-	r recsys.recommender := recsys._recommender(evaluate.recommender);
 BEGIN
-	PERFORM recsys._train_open(run, evaluate.recommender, NULL, evaluate.cutoff, evaluate.random_split, evaluate.k,
+	PERFORM recsys._train_open(run, evaluate.recommender, evaluate.policies, evaluate.cutoff, evaluate.random_split, evaluate.k,
 		evaluate.per_user, evaluate.seed, evaluate.memory, false);
-	PERFORM recsys._train_policies(coalesce(policies, ARRAY[r.live_policy]));
 	PERFORM recsys._run_stages(run, ARRAY['load', 'split', 'train', 'evaluate']);
 	RETURN run;
 END $$;
 COMMENT ON FUNCTION recsys.evaluate(name, name[], timestamptz, int4[], boolean, int8, text, boolean) IS
 'trains policies (NULL: the live one) on what lies before the cutoff, in memory, and measures them with popularity and their own parts on what follows; publishes nothing; returns run_id';
-
-CREATE FUNCTION recsys._train_policies(policies name[]) RETURNS void
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_policies';
-COMMENT ON FUNCTION recsys._train_policies(name[]) IS 'names the policies that the open run evaluates';

@@ -147,18 +147,15 @@ add_part(RsRun *run, const RsPolicy *whole, const char *part, RsMethod method)
 
 /* Lists popularity, the policy's parts, and the policy itself, in this order. */
 void
-rs_policies_of(RsRun *run, const char *name, bool with_parts)
+rs_policies_of(RsRun *run, const char *name)
 {
 	RsPolicy   *p = read_policy(run, name);
 
-	if (with_parts)
+	add_policy(run, read_policy(run, "popularity"));
+	if (p->method == RS_FUNNEL)
 	{
-		add_policy(run, read_policy(run, "popularity"));
-		if (p->method == RS_FUNNEL)
-		{
-			add_part(run, p, "item_item", RS_ITEM_ITEM);
-			add_part(run, p, "factors", RS_FACTORS);
-		}
+		add_part(run, p, "item_item", RS_ITEM_ITEM);
+		add_part(run, p, "factors", RS_FACTORS);
 	}
 	add_policy(run, p);
 }

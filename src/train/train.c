@@ -34,7 +34,6 @@ PG_MODULE_MAGIC;
 extern PGDLLEXPORT void _PG_init(void);
 extern PGDLLEXPORT const char *rs_train_build(void);
 extern PGDLLEXPORT Datum rs_train_open(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum rs_train_policies(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_stage(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_close(PG_FUNCTION_ARGS);
 
@@ -207,7 +206,31 @@ set_list_lengths(RsRun *run, ArrayType *array)
 }
 
 /*
- * _train_open(run_id, recommender, policy, cutoff, random_split, ks, per_user,
+ * The policies to evaluate, with popularity and their parts (NULL: those of
+ * the live one); the last of them is the one to train for good.
+ */
+static void
+set_policies(RsRun *run, ArrayType *names)
+{
+	Datum	   *values = NULL;
+	bool	   *nulls = NULL;
+	int			n = 0;
+
+	if (names == NULL)
+		rs_policies_of(run, NameStr(run->recommender->live_policy));
+	else
+		deconstruct_array(names, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
+						  &values, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			rs_policies_of(run, NameStr(*DatumGetName(values[i])));
+	if (run->policies == NIL)
+		rs_policies_of(run, "popularity");
+	run->policy = llast(run->policies);
+}
+
+/*
+ * _train_open(run_id, recommender, policies, cutoff, random_split, ks, per_user,
  * seed, memory, verbose)
  */
 Datum
@@ -215,7 +238,6 @@ rs_train_open(PG_FUNCTION_ARGS)
 {
 	RsRun	   *run;
 	RsOwnerState saved;
-	const char *policy;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(4) ||
 		PG_ARGISNULL(5) || PG_ARGISNULL(6) || PG_ARGISNULL(7) || PG_ARGISNULL(9))
@@ -252,10 +274,7 @@ rs_train_open(PG_FUNCTION_ARGS)
 	run->seed = PG_GETARG_INT64(7);
 	run->memory_limit = memory_limit(PG_ARGISNULL(8) ? NULL : PG_GETARG_TEXT_PP(8));
 	run->verbose = PG_GETARG_BOOL(9);
-	policy = PG_ARGISNULL(2) ? NameStr(run->recommender->live_policy)
-		: NameStr(*PG_GETARG_NAME(2));
-	rs_policies_of(run, policy, true);
-	run->policy = llast(run->policies);
+	set_policies(run, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2));
 	rs_become_caller(&saved);
 
 	/* last, so that an error leaves nothing */
@@ -277,31 +296,6 @@ open_run(void)
 				 errmsg("no training is open in this session"),
 				 errhint("Training starts with recsys.retrain, train or evaluate.")));
 	return rs_run;
-}
-
-/* _train_policies(names): evaluate these instead. */
-Datum
-rs_train_policies(PG_FUNCTION_ARGS)
-{
-	RsRun	   *run = open_run();
-	RsOwnerState saved;
-	Datum	   *values;
-	bool	   *nulls;
-	int			n;
-
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), NAMEOID, NAMEDATALEN, false,
-					  TYPALIGN_CHAR, &values, &nulls, &n);
-	SPI_connect();
-	rs_become_owner(run->recommender, &saved);
-	run->policies = NIL;
-	for (int i = 0; i < n; i++)
-		if (!nulls[i])
-			rs_policies_of(run, NameStr(*DatumGetName(values[i])), true);
-	if (run->policies == NIL)
-		rs_policies_of(run, "popularity", false);
-	rs_become_caller(&saved);
-	SPI_finish();
-	PG_RETURN_VOID();
 }
 
 /* A stage needs what an earlier one has made. */

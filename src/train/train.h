@@ -178,6 +178,6 @@ extern void rs_write_rows(const char *target, const char *select,
 						  TupleDesc desc, Tuplestorestate *rows);
 
 /* policy.c */
-extern void rs_policies_of(RsRun *run, const char *name, bool with_parts);
+extern void rs_policies_of(RsRun *run, const char *name);
 
 #endif							/* RS_TRAIN_H */
