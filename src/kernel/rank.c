@@ -167,7 +167,7 @@ static void
 scan_panel(const RsRankItems *items, RsRankUser *u, const float *value,
 		   uint32_t first, int n, float *scratch)
 {
-	int			i = 0;
+	int			i;
 	int			s;
 
 	for (s = 0; s < u->nmarks; s++)
@@ -177,29 +177,31 @@ scan_panel(const RsRankItems *items, RsRankUser *u, const float *value,
 		for (; m->next < m->n && m->mark[m->next].item < first + n; m->next++)
 			m->mark[m->next].factor = value[m->mark[m->next].item - first];
 	}
-	while (i < n)
+	for (i = 0; i + GROUP <= n; i += GROUP)
 	{
-		int			end = n - i < GROUP ? n : i + GROUP;
+		const float *group = value + i;
 		float		bar = u->near.bar;
+		int			place[GROUP];
+		int			passed = 0;
+		int			any = 0;
+		int			j;
 
-		if (end - i == GROUP)
+		for (j = 0; j < GROUP; j++)
+			any |= group[j] >= bar;
+		if (!any)
+			continue;
+		/* always written, kept only if it passes: no branch to miss */
+		for (j = 0; j < GROUP; j++)
 		{
-			const float *group = value + i;
-			int			any = 0;
-			int			j;
-
-			for (j = 0; j < GROUP; j++)
-				any |= group[j] >= bar;
-			if (!any)
-			{
-				i = end;
-				continue;
-			}
+			place[passed] = j;
+			passed += group[j] >= bar;
 		}
-		for (; i < end; i++)
-			if (value[i] >= u->near.bar)
-				offer(items, u, first + i, value[i], scratch);
+		for (j = 0; j < passed; j++)
+			offer(items, u, first + i + place[j], group[place[j]], scratch);
 	}
+	for (; i < n; i++)
+		if (value[i] >= u->near.bar)
+			offer(items, u, first + i, value[i], scratch);
 }
 
 void

@@ -88,8 +88,8 @@ typedef struct RsRankWork
 	bool	   *flag;			/* nitems */
 } RsRankWork;
 
-#define RS_RANK_USERS	64		/* of a block, at most */
-#define RS_RANK_PANEL	1024	/* items whose products are taken together */
+#define RS_RANK_USERS	128		/* of a block, at most */
+#define RS_RANK_PANEL	512		/* items whose products are taken together */
 
 /* row by row, without BLAS */
 extern void rs_plain_product(const float *x, int users, const float *y, int items,
