@@ -71,7 +71,10 @@ extern int64 rs_evaluation_store(const RsEvaluation *ev);
 /* outcome.c, for evaluate.c */
 extern RsEvaluation *rs_evaluation_make(RsRun *run, RsSplit *split, List *policies);
 extern void rs_evaluation_add(RsEvaluation *ev, int policy, int protocol,
-							  uint32 user, bool warm, const RsScored *list,
-							  int n, const bool *hit, int relevant);
+							  uint32 user, bool warm, const uint32 *list, int n,
+							  const float *value);
+
+/* evaluate.c, for team.c */
+extern const RsJob rs_job_evaluate;
 
 #endif							/* RS_EVALUATE_H */

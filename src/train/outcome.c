@@ -22,7 +22,6 @@
 #include "utils/timestamp.h"
 
 #include "evaluate.h"
-#include "kernel/metric.h"
 #include "kernel/stats.h"
 
 #define WARM		0
@@ -107,25 +106,24 @@ rs_evaluation_make(RsRun *run, RsSplit *split, List *policies)
 
 /* Counts a list's items for coverage, novelty and popularity share. */
 static void
-count_list(RsEvaluation *ev, RsOutcome *o, int population, const RsScored *list, int n)
+count_list(RsEvaluation *ev, RsOutcome *o, int population, const uint32 *list, int n)
 {
 	uint32		ncols = ev->split->matrix->items.nrows;
 
 	for (int j = 0; j < ev->run->nk; j++)
 		for (int i = 0; i < Min(n, ev->run->k[j]); i++)
 		{
-			o->shown[population][(Size) j * ncols + list[i].id] = true;
-			o->novelty[population][j] += ev->novelty[list[i].id];
-			o->popular[population][j] += ev->popular[list[i].id];
+			o->shown[population][(Size) j * ncols + list[i]] = true;
+			o->novelty[population][j] += ev->novelty[list[i]];
+			o->popular[population][j] += ev->popular[list[i]];
 			o->places[population][j]++;
 		}
 }
 
-/* Records one list. */
+/* Records one list and its metrics. */
 void
 rs_evaluation_add(RsEvaluation *ev, int policy, int protocol, uint32 user,
-				  bool warm, const RsScored *list, int n, const bool *hit,
-				  int relevant)
+				  bool warm, const uint32 *list, int n, const float *value)
 {
 	RsOutcome  *o = &ev->outcome[policy * RS_PROTOCOLS + protocol];
 	Size		width = (Size) ev->run->nk * RS_USER_METRICS;
@@ -140,20 +138,7 @@ rs_evaluation_add(RsEvaluation *ev, int policy, int protocol, uint32 user,
 	}
 	o->user[o->n] = user;
 	o->warm[o->n] = warm;
-	for (int j = 0; j < ev->run->nk; j++)
-	{
-		float	   *v = o->value + o->n * width + j * RS_USER_METRICS;
-		RsMetrics	m;
-
-		rs_metrics(hit, n, relevant, ev->run->k[j], &m);
-		v[0] = (float) m.precision;
-		v[1] = (float) m.recall;
-		v[2] = (float) m.capped_recall;
-		v[3] = (float) m.ndcg;
-		v[4] = (float) m.average_precision;
-		v[5] = (float) m.reciprocal_rank;
-		v[6] = (float) m.hit;
-	}
+	memcpy(o->value + o->n * width, value, width * sizeof(float));
 	o->n++;
 	if (warm)
 		count_list(ev, o, WARM, list, n);
