@@ -18,9 +18,9 @@
  *
  * Error of a sum of f products in any order, with unit roundoff u: at most
  * f u / (1 - f u) |x| |y| (Higham, "Accuracy and Stability of Numerical
- * Algorithms", 3.5).
+ * Algorithms", 3.5), and what underflows.
  *
- * Limits: where more items than a window holds are nearly equal, where
+ * Limits: evidence of the neighbours is not negative; where more items than a window holds are nearly equal, where
  * products could overflow, and where the factors' share in the blend is next
  * to nothing, a user's items are scored one by one (plain).  Items differ in
  * popularity by more than a float's rounding, as do counts below 4 million.
@@ -36,9 +36,10 @@
 
 #define UNIT_ROUNDOFF	(FLT_EPSILON / 2.0)
 #define LARGEST_PRODUCT	1e30	/* beyond it a sum might overflow */
+#define SMALLEST_FLOAT	1.5e-45 /* what underflow loses, at most */
 
-/* values that the threshold test looks at together */
-#define GROUP	32
+/* values that are compared with the bar before it may rise */
+#define GROUP	256
 
 void
 rs_plain_product(const float *x, int users, const float *y, int items,
@@ -69,53 +70,42 @@ rs_longest_row(const float *row, uint32_t n, int factors)
 
 /* ---- marks ---- */
 
-uint32_t
-rs_rank_mark(float *evidence, uint32_t nitems, const RsRankUser *u, RsMarked *out)
+static inline RsMarked
+mark(uint32_t item, float neighbor, bool hidden)
 {
+	RsMarked	m;
+
+	m.item = item;
+	m.neighbor = neighbor;
+	m.factor = 0;
+	m.hidden = hidden;
+	return m;
+}
+
+/* Two ascending lists become one. */
+uint32_t
+rs_rank_mark(float *evidence, uint32_t nitems, const RsRankUser *u,
+			 RsRankWork *work, RsMarked *out)
+{
+	int			found = evidence == NULL ? 0 :
+		rs_simd->select(evidence, (int) nitems, SMALLEST_FLOAT, work->place);
 	uint32_t	hidden = 0;
 	uint32_t	n = 0;
-	uint32_t	first;
+	int			i;
 
-	for (first = 0; first < nitems; first += GROUP)
+	for (i = 0; i < found; i++)
 	{
-		uint32_t	end = nitems - first < GROUP ? nitems : first + GROUP;
-		bool		any = hidden < u->nhidden && u->hidden[hidden] < end;
-		uint32_t	i;
+		uint32_t	item = work->place[i];
 
-		if (evidence == NULL && !any)
-		{
-			/* straight to the next hidden one */
-			if (hidden == u->nhidden)
-				break;
-			first = u->hidden[hidden] / GROUP * GROUP - GROUP;
-			continue;
-		}
-		if (!any && end - first == GROUP)
-		{
-			int			nonzero = 0;
-			int			j;
-
-			for (j = 0; j < GROUP; j++)
-				nonzero |= evidence[first + j] != 0;
-			if (!nonzero)
-				continue;
-		}
-		for (i = first; i < end; i++)
-		{
-			bool		is_hidden = hidden < u->nhidden && u->hidden[hidden] == i;
-			float		value = evidence == NULL ? 0 : evidence[i];
-
-			if (value == 0 && !is_hidden)
-				continue;
-			out[n].item = i;
-			out[n].neighbor = value;
-			out[n].factor = 0;
-			out[n++].hidden = is_hidden;
-			hidden += is_hidden;
-			if (evidence != NULL)
-				evidence[i] = 0;
-		}
+		for (; hidden < u->nhidden && u->hidden[hidden] < item; hidden++)
+			out[n++] = mark(u->hidden[hidden], 0, true);
+		out[n] = mark(item, evidence[item],
+					  hidden < u->nhidden && u->hidden[hidden] == item);
+		hidden += out[n++].hidden;
+		evidence[item] = 0;
 	}
+	for (; hidden < u->nhidden; hidden++)
+		out[n++] = mark(u->hidden[hidden], 0, true);
 	return n;
 }
 
@@ -138,7 +128,7 @@ start_scan(const RsRankFactors *f, RsRankUser *u, const float *x, int k,
 	for (s = 0; s < u->nmarks; s++)
 		u->marks[s].next = 0;
 	u->bound = sqrt(rs_simd->dot_wide(x, x, f->factors)) * f->longest * 1.001;
-	u->error = 1.01 * (n + 2) * UNIT_ROUNDOFF * u->bound + n * FLT_MIN;
+	u->error = 1.01 * (n + 2) * UNIT_ROUNDOFF * u->bound + n * SMALLEST_FLOAT;
 	rs_window_init(&u->near, space, room, k,
 				   (float) (1.01 * (4 * u->error + 8 * UNIT_ROUNDOFF * u->bound +
 									(RS_POPULARITY_SHARE + 8 * UNIT_ROUNDOFF) *
@@ -177,31 +167,16 @@ scan_panel(const RsRankItems *items, RsRankUser *u, const float *value,
 		for (; m->next < m->n && m->mark[m->next].item < first + n; m->next++)
 			m->mark[m->next].factor = value[m->mark[m->next].item - first];
 	}
-	for (i = 0; i + GROUP <= n; i += GROUP)
+	for (i = 0; i < n; i += GROUP)
 	{
-		const float *group = value + i;
-		float		bar = u->near.bar;
-		int			place[GROUP];
-		int			passed = 0;
-		int			any = 0;
+		int			place[GROUP + RS_SELECT_SLACK];
+		int			passed = rs_simd->select(value + i, n - i < GROUP ? n - i : GROUP,
+											 u->near.bar, place);
 		int			j;
 
-		for (j = 0; j < GROUP; j++)
-			any |= group[j] >= bar;
-		if (!any)
-			continue;
-		/* always written, kept only if it passes: no branch to miss */
-		for (j = 0; j < GROUP; j++)
-		{
-			place[passed] = j;
-			passed += group[j] >= bar;
-		}
 		for (j = 0; j < passed; j++)
-			offer(items, u, first + i + place[j], group[place[j]], scratch);
+			offer(items, u, first + i + place[j], value[i + place[j]], scratch);
 	}
-	for (; i < n; i++)
-		if (value[i] >= u->near.bar)
-			offer(items, u, first + i, value[i], scratch);
 }
 
 void
@@ -320,9 +295,7 @@ largest_factor(const Lister *l)
 static void
 enter(Lister *l, uint32_t item, float neighbor)
 {
-	float		factor = l->blend.factor != 0 ? exact_product(l, item) : 0;
-
-	rs_topk_add(&l->top, rs_blend_one(&l->blend, neighbor, factor,
+	rs_topk_add(&l->top, rs_blend_one(&l->blend, neighbor, exact_product(l, item),
 									  l->items->popularity[item]), item);
 }
 
@@ -338,8 +311,14 @@ list_by_popularity(Lister *l)
 	uint32_t	i;
 
 	for (i = 0; i < n; i++)
-		if (!is_left_out(l, &mark[i]) && !is_barred(l->items, mark[i].item))
-			enter(l, mark[i].item, mark[i].neighbor);
+	{
+		float		score = rs_blend_one(&l->blend, mark[i].neighbor, 0,
+										 l->items->popularity[mark[i].item]);
+
+		if ((l->top.n < l->top.k || score >= l->top.heap[0].score) &&
+			!is_left_out(l, &mark[i]) && !is_barred(l->items, mark[i].item))
+			rs_topk_add(&l->top, score, mark[i].item);
+	}
 	for (i = 0; i < l->items->nitems; i++)
 	{
 		uint32_t	item = l->items->order[i];

@@ -86,6 +86,7 @@ typedef struct RsRankWork
 	RsNear	   *near;			/* room of a list's window */
 	float	   *row[2];			/* nitems each */
 	bool	   *flag;			/* nitems */
+	int		   *place;			/* nitems + RS_SELECT_SLACK */
 } RsRankWork;
 
 #define RS_RANK_USERS	128		/* of a block, at most */
@@ -99,11 +100,11 @@ extern void rs_plain_product(const float *x, int users, const float *y, int item
 extern double rs_longest_row(const float *row, uint32_t n, int factors);
 
 /*
- * Marks the items with evidence, which is cleared again, and the hidden ones;
- * evidence (by item) may be NULL.  Returns how many.
+ * Marks the items with evidence (by item, not negative), which is cleared
+ * again, and the hidden ones; evidence may be NULL.  Returns how many.
  */
 extern uint32_t rs_rank_mark(float *evidence, uint32_t nitems, const RsRankUser *u,
-							 RsMarked *out);
+							 RsRankWork *work, RsMarked *out);
 
 /*
  * Scans the catalog for users whose vectors are the rows of x.  space has room

@@ -21,6 +21,7 @@
 
 #include "ranker.h"
 #include "kernel/als.h"
+#include "kernel/simd.h"
 
 /* marked items of the users taken together, unless one user has more */
 #define MARKS_ROOM	(512 * 1024)
@@ -244,7 +245,7 @@ rs_ranker_bytes(const RsPlan *plan)
 	Size		room = rs_window_room(plan->k, plan->nitems);
 	Size		f = most_factors(plan);
 
-	return sizeof(RsRanker) + plan->nitems * (3 * sizeof(float) + 1) +
+	return sizeof(RsRanker) + plan->nitems * (3 * sizeof(float) + 1 + sizeof(int)) +
 		marks_room(plan) * sizeof(RsMarked) +
 		room * (RS_RANK_USERS + 1) * sizeof(RsNear) + room * sizeof(float) +
 		(RS_RANK_PANEL + f) * RS_RANK_USERS * sizeof(float) +
@@ -291,6 +292,7 @@ rs_ranker_make(const RsPlan *plan, const RsBatch *batch)
 	r->work.row[0] = huge_alloc(nitems * sizeof(float));
 	r->work.row[1] = huge_alloc(nitems * sizeof(float));
 	r->work.flag = huge_alloc(nitems * sizeof(bool));
+	r->work.place = huge_alloc((nitems + RS_SELECT_SLACK) * sizeof(int));
 	r->list = huge_alloc(plan->k * sizeof(RsScored));
 	return r;
 }
@@ -346,7 +348,7 @@ mark_user(RsRanker *r, int place)
 							   r->evidence);
 		u->marks[s].mark = r->room + r->used;
 		u->marks[s].n = rs_rank_mark(evidence ? r->evidence : NULL, r->plan->nitems,
-									 u, u->marks[s].mark);
+									 u, &r->work, u->marks[s].mark);
 		r->used += u->marks[s].n;
 	}
 }

@@ -134,6 +134,7 @@ make_work(World *w)
 	w->work.row[0] = make_room(w->nitems, sizeof(float));
 	w->work.row[1] = make_room(w->nitems, sizeof(float));
 	w->work.flag = make_room(w->nitems, sizeof(bool));
+	w->work.place = make_room(w->nitems + RS_SELECT_SLACK, sizeof(int));
 	w->space = make_room((size_t) room * w->nusers, sizeof(RsNear));
 	w->f.factors = w->factors;
 	w->f.item = w->item;
@@ -162,6 +163,7 @@ free_world(World *w)
 	free(w->work.row[0]);
 	free(w->work.row[1]);
 	free(w->work.flag);
+	free(w->work.place);
 	free(w->space);
 }
 
@@ -213,9 +215,10 @@ compare_lists(World *w, double blend)
 
 		memcpy(evidence, w->evidence + (size_t) u * w->nitems, w->nitems * sizeof(float));
 		m[0].mark = make_room(w->nitems, sizeof(RsMarked));
-		m[0].n = rs_rank_mark(evidence, w->nitems, &w->user[u], m[0].mark);
+		m[0].n = rs_rank_mark(evidence, w->nitems, &w->user[u], &w->work, m[0].mark);
 		m[1].mark = make_room(w->nitems, sizeof(RsMarked));
-		m[1].n = rs_rank_mark(NULL, w->nitems, &w->user[u], m[1].mark);
+		m[1].n = rs_rank_mark(NULL, w->nitems, &w->user[u],
+							  &w->work, m[1].mark);
 		CHECK(m[1].n == w->user[u].nhidden);
 		for (i = 0; i < w->nitems; i++)
 			if (evidence[i] != 0)
