@@ -300,11 +300,11 @@ static const char *const policy_query =
 "  ORDER BY m.policy = p.policy DESC, m.model_id DESC LIMIT 1) m ON true"
 " WHERE p.recommender = $1 AND p.policy = $2 AND p.retired_at IS NULL";
 
-RsModel *
-rs_model_for_policy(RsRecommender *r, Name policy, RsMethod *method)
+/* Sets the method if a policy was given: the model's own applies otherwise. */
+static int64
+find_model(RsRecommender *r, Name policy, RsMethod *method)
 {
 	int64		model_id = r->live_model_id;
-	RsModel    *m;
 
 	if (policy != NULL)
 	{
@@ -339,7 +339,25 @@ rs_model_for_policy(RsRecommender *r, Name policy, RsMethod *method)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("recommender \"%s\" has no published model", NameStr(r->name)),
 				 errhint("CALL recsys.retrain(%s);", quote_literal_cstr(NameStr(r->name)))));
-	m = get_model(r, model_id);
+	return model_id;
+}
+
+RsModel *
+rs_model_for_policy(RsRecommender *r, Name policy, RsMethod *method)
+{
+	RsModel    *m = get_model(r, find_model(r, policy, method));
+
+	if (policy == NULL)
+		*method = m->method;
+	return m;
+}
+
+RsModel *
+rs_model_read(RsRecommender *r, Name policy, RsMethod *method, MemoryContext parent)
+{
+	int64		model_id = find_model(r, policy, method);
+	RsModel    *m = read_model(r, model_id, !sees_everything(r), parent);
+
 	if (policy == NULL)
 		*method = m->method;
 	return m;

@@ -24,14 +24,6 @@
 
 #define EVENTS_PER_ITEM		5	/* read so many events per item of the limit */
 
-/* The events read, with their items numbered in the order of the ids. */
-typedef struct Events
-{
-	int			n;
-	RsEvent    *event;
-	RsIdMap    *items;
-} Events;
-
 /* Rows of a query about a user up to an instant. */
 static uint64
 select_rows(const RsRecommender *r, const char *query, Datum user,
@@ -47,7 +39,7 @@ select_rows(const RsRecommender *r, const char *query, Datum user,
 
 /* Renumbers the items of events in the order of the ids. */
 static void
-sort_items(Events *e)
+sort_items(RsLog *e)
 {
 	uint32	   *place = palloc((rs_idmap_count(e->items) + 1) * sizeof(uint32));
 
@@ -71,7 +63,7 @@ spi_true(uint64 row, int column)
 /* The newest events of a user. */
 static void
 read_events(RsRecommender *r, Datum user, bool has_as_of, TimestampTz as_of,
-			int limit, Events *e)
+			int limit, RsLog *e)
 {
 	Oid			types[] = {r->item_type, FLOAT8OID, TIMESTAMPTZOID, BOOLOID, BOOLOID};
 	uint64		n;
@@ -94,16 +86,9 @@ read_events(RsRecommender *r, Datum user, bool has_as_of, TimestampTz as_of,
 		event->weight = (float) DatumGetFloat8(rs_spi_value(i, 2));
 		event->time = isnull ? 0 : DatumGetTimestampTz(time);
 		event->flags = (spi_true(i, 4) ? RS_POSITIVE : 0) | (spi_true(i, 5) ? RS_OWNED : 0);
-		/* training would refuse it; here the others still count */
-		if (!isfinite(event->weight))
-		{
-			event->weight = 0;
-			event->flags &= ~RS_POSITIVE;
-		}
 		e->n++;
 	}
 	SPI_freetuptable(SPI_tuptable);
-	sort_items(e);
 }
 
 /* Adds the items of a query's rows to a set. */
@@ -120,7 +105,7 @@ hide_rows(const RsRecommender *r, const char *query, Datum user,
 
 /* Keeps of merged events what the model can score from. */
 static void
-take_known(const RsModel *m, const RsRecommender *r, Events *e, int merged,
+take_known(const RsModel *m, const RsRecommender *r, RsLog *e, int merged,
 		   RsHistory *h)
 {
 	int			n = rs_newest_positive(e->event, merged, r->history_limit);
@@ -138,9 +123,40 @@ take_known(const RsModel *m, const RsRecommender *r, Events *e, int merged,
 	}
 }
 
-/* Clear words for a view that went with its source. */
-static void
-check_source(const RsRecommender *r)
+int
+rs_history_events(const RsRecommender *r)
+{
+	return r->history_limit * EVENTS_PER_ITEM;
+}
+
+/* The log is used up. */
+RsHistory *
+rs_history_of_log(const RsRecommender *r, const RsModel *m, RsLog *log, RsIdMap *hidden)
+{
+	RsHistory  *h = palloc0(sizeof(RsHistory));
+	int			merged;
+
+	h->hidden = hidden;
+	for (int i = 0; i < log->n; i++)
+		/* training would refuse it; here the others still count */
+		if (!isfinite(log->event[i].weight))
+		{
+			log->event[i].weight = 0;
+			log->event[i].flags &= ~RS_POSITIVE;
+		}
+	sort_items(log);
+	qsort(log->event, log->n, sizeof(RsEvent), rs_event_compare);
+	merged = rs_merge_events(log->event, log->n, PG_INT64_MAX, r->merge, r->repeat_window);
+	if (!r->repeatable)
+		for (int i = 0; i < merged; i++)
+			if (log->event[i].flags & RS_OWNED)
+				rs_idmap_add(hidden, rs_idmap_datum(log->items, log->event[i].item));
+	take_known(m, r, log, merged, h);
+	return h;
+}
+
+void
+rs_check_source(const RsRecommender *r)
 {
 	if (!OidIsValid(get_relname_relid("interaction", r->schema_oid)))
 		ereport(ERROR,
@@ -159,32 +175,21 @@ RsHistory *
 rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 				   bool has_as_of, TimestampTz as_of)
 {
-	RsHistory  *h = palloc0(sizeof(RsHistory));
-	int			limit = r->history_limit * EVENTS_PER_ITEM;
-	Events		e;
-	int			merged;
-	bool		truncated;
+	RsIdMap    *hidden = rs_idmap_create(r->item_type, CurrentMemoryContext);
+	int			limit = rs_history_events(r);
+	RsLog		log;
 
-	check_source(r);
-	h->hidden = rs_idmap_create(r->item_type, CurrentMemoryContext);
-	read_events(r, user, has_as_of, as_of, limit, &e);
-	truncated = (e.n >= limit);
-	qsort(e.event, e.n, sizeof(RsEvent), rs_event_compare);
-	merged = rs_merge_events(e.event, e.n, PG_INT64_MAX, r->merge, r->repeat_window);
-	if (!r->repeatable && !truncated)
-		for (int i = 0; i < merged; i++)
-			if (e.event[i].flags & RS_OWNED)
-				rs_idmap_add(h->hidden, rs_idmap_datum(e.items, e.event[i].item));
-	if (!r->repeatable && truncated)
+	rs_check_source(r);
+	read_events(r, user, has_as_of, as_of, limit, &log);
+	if (!r->repeatable && log.n >= limit)
 		hide_rows(r, psprintf("SELECT DISTINCT i.item_id FROM %s.interaction i WHERE i.user_id = $1 AND i.owned%s",
 						   r->schema, has_as_of ? " AND i.interacted_at <= $2" : ""),
-				  user, has_as_of, as_of, h->hidden);
+				  user, has_as_of, as_of, hidden);
 	if (r->has_dislikes)
 		hide_rows(r, psprintf("SELECT DISTINCT d.item_id FROM %s.dislike d WHERE d.user_id = $1%s",
 						   r->schema, has_as_of ? " AND d.interacted_at <= $2" : ""),
-				  user, has_as_of, as_of, h->hidden);
-	take_known(m, r, &e, merged, h);
-	return h;
+				  user, has_as_of, as_of, hidden);
+	return rs_history_of_log(r, m, &log, hidden);
 }
 
 /* History of a session: these items, the latest last, each once, weight 1. */
@@ -194,7 +199,7 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 	RsHistory  *h = palloc0(sizeof(RsHistory));
 	int			n;
 	Datum	   *values = rs_elements(DatumGetArrayTypeP(items), r->item_type, &n);
-	Events		e;
+	RsLog		e;
 
 	h->hidden = rs_idmap_create(r->item_type, CurrentMemoryContext);
 	e.items = rs_idmap_create(r->item_type, CurrentMemoryContext);

@@ -39,7 +39,7 @@ typedef struct Listed
 {
 	Datum		item;
 	double		score;
-	const char *source;
+	RsSource	source;
 	char	   *reason;
 	bool		has_because;
 	Datum		because;
@@ -139,21 +139,14 @@ describe(const RsRequest *q, uint32 column, Listed *row)
 	{
 		uint32		because = q->because[column];
 
-		row->source = "neighbor";
+		row->source = RS_FROM_NEIGHBOR;
 		row->has_because = true;
 		row->because = rs_idmap_datum(q->m->items, because);
-		row->reason = psprintf("goes with \"%s\"", q->label[because]);
+		row->reason = rs_reason(row->source, q->label[because]);
+		return;
 	}
-	else if (q->factor != NULL && q->factor[column] > 0)
-	{
-		row->source = "factor";
-		row->reason = pstrdup("fits the user's taste");
-	}
-	else
-	{
-		row->source = "popularity";
-		row->reason = pstrdup("popular with other users");
-	}
+	row->source = q->factor != NULL && q->factor[column] > 0 ? RS_FROM_FACTOR : RS_FROM_POPULARITY;
+	row->reason = rs_reason(row->source, NULL);
 }
 
 /* Writes the rows of the page into the caller's tuplestore. */
@@ -185,16 +178,15 @@ return_list(FunctionCallInfo fcinfo, RsRequest *q)
 			describe(q, columns[rank], &row);
 		else
 		{
-			/* nothing speaks for it: no score above those ranked before it */
 			row.item = fresh[rank - found];
-			row.score = found > 0 ? Min(q->score[columns[found - 1]], 0) : 0;
-			row.source = "fresh";
-			row.reason = pstrdup("new in the catalog");
+			row.score = rs_fresh_score(found, found > 0 ? q->score[columns[found - 1]] : 0);
+			row.source = RS_FROM_FRESH;
+			row.reason = rs_reason(row.source, NULL);
 		}
 		values[0] = Int32GetDatum(rank + 1);
 		values[1] = row.item;
 		values[2] = Float8GetDatum(row.score);
-		values[3] = CStringGetTextDatum(row.source);
+		values[3] = CStringGetTextDatum(rs_source_name(row.source));
 		values[4] = CStringGetTextDatum(row.reason);
 		values[5] = row.because;
 		nulls[5] = !row.has_because;

@@ -42,6 +42,10 @@ typedef struct RsModel
 /* the model and the method by which a policy (NULL: the live one) scores */
 extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsMethod *method);
 
+/* the same, read for the caller alone, in a context below the given one */
+extern RsModel *rs_model_read(RsRecommender *r, Name policy, RsMethod *method,
+							  MemoryContext parent);
+
 /* ---- history.c: what the user has done ---- */
 
 typedef struct RsHistory
@@ -51,6 +55,27 @@ typedef struct RsHistory
 	float	   *weight;
 	RsIdMap    *hidden;			/* items never to be listed to this user */
 } RsHistory;
+
+/* clear words for a view that went with its source */
+extern void rs_check_source(const RsRecommender *r);
+
+/* A user's events, not merged yet. */
+typedef struct RsLog
+{
+	int			n;
+	RsEvent    *event;			/* item: number as added */
+	RsIdMap    *items;
+} RsLog;
+
+/* so many of the newest events make the history */
+extern int	rs_history_events(const RsRecommender *r);
+
+/*
+ * History from the newest events; owned items join the hidden ones, unless
+ * items are repeatable.
+ */
+extern RsHistory *rs_history_of_log(const RsRecommender *r, const RsModel *m,
+									RsLog *log, RsIdMap *hidden);
 
 extern RsHistory *rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 									 bool has_as_of, TimestampTz as_of);
@@ -95,6 +120,24 @@ typedef struct RsRequest
 extern void rs_score_items(RsRequest *q);
 
 extern Datum rs_item_array(const RsRecommender *r, Datum *items, int n);
+
+/* ---- reason.c: what a list says of an item ---- */
+
+typedef enum RsSource
+{
+	RS_FROM_NEIGHBOR,
+	RS_FROM_FACTOR,
+	RS_FROM_POPULARITY,
+	RS_FROM_FRESH
+} RsSource;
+
+extern const char *rs_source_name(RsSource source);
+
+/* a sentence; because is the label of the item that a neighbor goes with */
+extern char *rs_reason(RsSource source, const char *because);
+
+/* score of what nothing speaks for: none above those ranked before it */
+extern double rs_fresh_score(int ranked, double last_score);
 
 /* ---- argument.c: what callers pass, and what they get ---- */
 

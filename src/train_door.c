@@ -53,4 +53,5 @@ door(PG_FUNCTION_ARGS) \
 TRAIN_DOOR(recsys_train_open, "rs_train_open")
 TRAIN_DOOR(recsys_train_stage, "rs_train_stage")
 TRAIN_DOOR(recsys_train_close, "rs_train_close")
+TRAIN_DOOR(recsys_lists_open, "rs_train_lists")
 TRAIN_DOOR(recsys_detect_bots, "rs_detect_bots")

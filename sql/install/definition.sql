@@ -238,6 +238,9 @@ BEGIN
 		('user_factor', format('model_id int8, user_id %s, factor float4[] NOT NULL, bias float4, interactions int4 NOT NULL, PRIMARY KEY (model_id, user_id)', u),
 			'part of a model: user factors as trained, for batch work and analysis; serving solves them anew from the current history',
 			'{"model_id": "the model", "user_id": "the user", "factor": "factors, one dimension", "bias": "bias, explicit feedback only", "interactions": "items trained on"}'),
+		('recommendation', format('user_id %1$s, rank int4, item_id %2$s NOT NULL, score float8 NOT NULL, source text NOT NULL, reason text NOT NULL, because_item_id %2$s, model_id int8 NOT NULL, computed_at timestamptz NOT NULL, PRIMARY KEY (user_id, rank)', u, i),
+			'lists that recommend_all has written, for bulk mail, caches and BI',
+			'{"user_id": "the user", "rank": "place in the list", "item_id": "the item", "score": "as SHOP.recommend has it", "source": "neighbor, factor, popularity or fresh", "reason": "a sentence for people", "because_item_id": "the item that a neighbor goes with", "model_id": "the model", "computed_at": "when the list was made"}'),
 		('user_evaluation', format('run_id int8, policy text, protocol text, user_id %s, metric text, k int4, value float8 NOT NULL, PRIMARY KEY (run_id, policy, protocol, user_id, metric, k)', u),
 			'metrics of each user, kept when an evaluation is asked for per_user',
 			'{"run_id": "the run", "policy": "the policy", "protocol": "new or all", "user_id": "the user", "metric": "the metric", "k": "length of the list", "value": "the metric of this user"}')
@@ -318,7 +321,7 @@ CREATE FUNCTION recsys.drop_recommender(recommender name, cascade boolean DEFAUL
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'user_evaluation'];
+	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'recommendation', 'user_evaluation'];
 	views constant name[] := ARRAY['interaction', 'event', 'dislike', 'catalog'];
 	foreign_objects text;
 	o record;

@@ -155,7 +155,7 @@ CREATE TABLE recsys.training_run (
 	model_id int8
 );
 CREATE INDEX ON recsys.training_run (recommender, run_id);
-COMMENT ON TABLE recsys.training_run IS 'one row per retrain, train or evaluate, committed as it goes';
+COMMENT ON TABLE recsys.training_run IS 'one row per retrain, train, evaluate or recommend_all, committed as it goes';
 COMMENT ON COLUMN recsys.training_run.run_id IS 'identity';
 COMMENT ON COLUMN recsys.training_run.recommender IS 'the recommender';
 COMMENT ON COLUMN recsys.training_run.state IS 'running, succeeded, held_back, failed, cancelled or lost (the server or session went away)';
@@ -168,7 +168,7 @@ COMMENT ON COLUMN recsys.training_run.sqlstate IS 'error code of a failed run';
 COMMENT ON COLUMN recsys.training_run.message IS 'its error message';
 COMMENT ON COLUMN recsys.training_run.detail IS 'its error detail';
 COMMENT ON COLUMN recsys.training_run.hint IS 'its error hint';
-COMMENT ON COLUMN recsys.training_run.model_id IS 'the model that the run made';
+COMMENT ON COLUMN recsys.training_run.model_id IS 'the model that the run made, or that recommend_all has used';
 
 CREATE TABLE recsys.training_stage (
 	run_id int8 NOT NULL REFERENCES recsys.training_run ON DELETE CASCADE,
@@ -182,7 +182,7 @@ CREATE TABLE recsys.training_stage (
 );
 COMMENT ON TABLE recsys.training_stage IS 'one row per finished stage of a run';
 COMMENT ON COLUMN recsys.training_stage.run_id IS 'the run';
-COMMENT ON COLUMN recsys.training_stage.stage IS 'load, split, train, evaluate, train_all, write, publish or maintain';
+COMMENT ON COLUMN recsys.training_stage.stage IS 'load, split, train, evaluate, train_all, write, publish, maintain or recommend';
 COMMENT ON COLUMN recsys.training_stage.started_at IS 'start of the stage';
 COMMENT ON COLUMN recsys.training_stage.seconds IS 'its duration';
 COMMENT ON COLUMN recsys.training_stage.rows_in IS 'rows it worked on';

@@ -49,7 +49,7 @@ COMMENT ON FUNCTION recsys._train_open(int8, name, name[], timestamptz, boolean,
 CREATE FUNCTION recsys._train_stage(run_id int8, stage text, OUT rows_in int8, OUT rows_out int8, OUT bytes int8, OUT model_id int8)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_stage';
 COMMENT ON FUNCTION recsys._train_stage(int8, text) IS
-'runs one stage: load, split, train, evaluate, train_all, train_before (the cutoff) or write; model_id once there is one';
+'runs one stage: load, split, train, evaluate, train_all, train_before (the cutoff), write or recommend; model_id once there is one';
 
 CREATE FUNCTION recsys._train_close() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_close';

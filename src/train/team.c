@@ -34,6 +34,7 @@
 #include "utils/wait_event.h"
 
 #include "evaluate.h"
+#include "lists.h"
 #include "parts.h"
 #include "train.h"
 
@@ -50,7 +51,8 @@ extern PGDLLEXPORT void rs_train_worker(dsm_segment *seg, shm_toc *toc);
 
 /* every job there is; workers know it by its place here */
 static const RsJob *const jobs[] = {
-	&rs_job_gram, &rs_job_solve, &rs_job_neighbors, &rs_job_evaluate
+	&rs_job_gram, &rs_job_solve, &rs_job_neighbors, &rs_job_evaluate,
+	&rs_job_lists
 };
 
 #define NO_MORE_JOBS	(-1)

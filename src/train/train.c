@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "lists.h"
 #include "owner.h"
 #include "parts.h"
 #include "kernel/simd.h"
@@ -297,9 +298,8 @@ rs_train_open(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The run that is open in this backend, as the caller believes. */
-static RsRun *
-open_run(void)
+RsRun *
+rs_open_run(int64 run_id)
 {
 	rs_check_idle();
 	if (rs_run == NULL)
@@ -307,6 +307,10 @@ open_run(void)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("no training is open in this session"),
 				 errhint("Training starts with recsys.retrain, train or evaluate.")));
+	if (run_id != rs_run->run_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("another run is open in this session")));
 	return rs_run;
 }
 
@@ -398,6 +402,11 @@ run_stage(RsRun *run, const char *stage, RsStageResult *result)
 		stage_train_all(run, false, result);
 	else if (strcmp(stage, "train_before") == 0)
 		stage_train_all(run, true, result);
+	else if (strcmp(stage, "recommend") == 0)
+	{
+		need(run->listing != NULL, "open");
+		rs_recommend_all(run, result);
+	}
 	else if (strcmp(stage, "write") == 0)
 	{
 		need(run->final != NULL, "train_all");
@@ -413,7 +422,7 @@ run_stage(RsRun *run, const char *stage, RsStageResult *result)
 Datum
 rs_train_stage(PG_FUNCTION_ARGS)
 {
-	RsRun	   *run = open_run();
+	RsRun	   *run = rs_open_run(PG_GETARG_INT64(0));
 	RsOwnerState saved;
 	RsStageResult result = {0, 0};
 	MemoryContext old;
@@ -421,10 +430,6 @@ rs_train_stage(PG_FUNCTION_ARGS)
 	Datum		values[4];
 	bool		nulls[4] = {false, false, false, false};
 
-	if (PG_GETARG_INT64(0) != run->run_id)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("another run is open in this session")));
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	SPI_connect();

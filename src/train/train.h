@@ -130,6 +130,8 @@ typedef struct RsRun
 	RsSplit    *split;			/* for the evaluation */
 	RsSplit    *final;			/* for good: what is stored */
 	int64		model_id;
+
+	struct RsListing *listing;	/* what recommend_all is to list */
 } RsRun;
 
 /* what a stage did */
@@ -143,6 +145,9 @@ extern RsRun *rs_run;
 
 /* a run below the current context, not yet open */
 extern RsRun *rs_run_make(const char *recommender);
+
+/* the run that is open in this backend, as the caller believes */
+extern RsRun *rs_open_run(int64 run_id);
 
 /* errors while a stage is at work in this session */
 extern void rs_check_idle(void);

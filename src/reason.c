@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * reason.c
+ *	  What a list says of an item: where it comes from, and why it is there.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "serve.h"
+
+static const char *const source_names[] = {
+	"neighbor", "factor", "popularity", "fresh"
+};
+
+const char *
+rs_source_name(RsSource source)
+{
+	return source_names[source];
+}
+
+char *
+rs_reason(RsSource source, const char *because)
+{
+	switch (source)
+	{
+		case RS_FROM_NEIGHBOR:
+			return psprintf("goes with \"%s\"", because);
+		case RS_FROM_FACTOR:
+			return pstrdup("fits the user's taste");
+		case RS_FROM_POPULARITY:
+			return pstrdup("popular with other users");
+		case RS_FROM_FRESH:
+			return pstrdup("new in the catalog");
+	}
+	elog(ERROR, "unknown source %d", (int) source);
+}
+
+double
+rs_fresh_score(int ranked, double last_score)
+{
+	return ranked > 0 ? Min(last_score, 0) : 0;
+}
