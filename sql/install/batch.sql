@@ -19,4 +19,4 @@ BEGIN
 	RETURN (SELECT s.rows_out FROM recsys.training_stage s WHERE s.run_id = run AND s.stage = 'recommend');
 END $$;
 COMMENT ON FUNCTION recsys.recommend_all(name, int4, text, name, int4, text) IS
-'writes what SHOP.recommend(user, k, policy) says now into SHOP.recommendation, for the users that a query of one column gives (run as the recommender''s owner, read-only) or, without one, for all users with an interaction; replaces their rows, or all rows, in the caller''s transaction; returns how many rows';
+'writes what SHOP.recommend(user, k, policy) says now into SHOP.recommendation, for the users that a query of one column gives (run as the recommender''s owner) or, without one, for all users with an interaction; replaces their rows, or all rows, in the caller''s transaction; returns how many rows';

@@ -22,8 +22,7 @@
  *
  * Limits: evidence of the neighbours is not negative; where more items than a window holds are nearly equal, where
  * products could overflow, and where the factors' share in the blend is next
- * to nothing, a user's items are scored one by one (plain).  Items differ in
- * popularity by more than a float's rounding, as do counts below 4 million.
+ * to nothing, a user's items are scored one by one (plain).
  *
  *-------------------------------------------------------------------------
  */
@@ -299,9 +298,31 @@ enter(Lister *l, uint32_t item, float neighbor)
 									  l->items->popularity[item]), item);
 }
 
+/* Past the items of the same popularity as the one at place i of the order. */
+static uint32_t
+next_popularity(const RsRankItems *items, uint32_t i)
+{
+	float		popularity = items->popularity[items->order[i]];
+	uint32_t	low = i + 1;
+	uint32_t	high = items->nitems;
+
+	while (low < high)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+
+		if (items->popularity[items->order[middle]] < popularity)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
 /*
  * Without a say of the factors: what is not marked differs by popularity only,
- * so the best of them come first in its order.
+ * so the best of them come first in its order.  Of equally popular ones the
+ * first by id are the best; popularities that differ may still be the same
+ * score.
  */
 static void
 list_by_popularity(Lister *l)
@@ -324,15 +345,18 @@ list_by_popularity(Lister *l)
 		uint32_t	item = l->items->order[i];
 		uint32_t	low = 0;
 		uint32_t	high = n;
-		float		score;
+		float		score = rs_blend_one(&l->blend, 0, 0, l->items->popularity[item]);
 
+		if (l->top.n == l->top.k && score < l->top.heap[0].score)
+			break;
+		if (l->top.n == l->top.k && score == l->top.heap[0].score &&
+			item > l->top.heap[0].id)
+		{
+			i = next_popularity(l->items, i) - 1;
+			continue;
+		}
 		if (is_barred(l->items, item))
 			continue;
-		score = rs_blend_one(&l->blend, 0, 0, l->items->popularity[item]);
-		if (l->top.n == l->top.k &&
-			(score < l->top.heap[0].score ||
-			 (score == l->top.heap[0].score && item > l->top.heap[0].id)))
-			break;
 		while (low < high)
 		{
 			uint32_t	middle = (low + high) / 2;

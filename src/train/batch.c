@@ -257,8 +257,8 @@ read_labels(Lists *l)
 }
 
 /*
- * The query for users, when it is one: a single SELECT of one column.  It runs
- * as the recommender's owner, read-only.
+ * The query for users, when it is one: a single SELECT of one column.  Only
+ * such a one can stand in brackets, and nothing that does leaves them.
  */
 static char *
 check_users_query(const RsListing *listing)
@@ -267,7 +267,7 @@ check_users_query(const RsListing *listing)
 	size_t		length = strlen(query);
 	SPIPlanPtr	plan;
 	List	   *sources;
-	TupleDesc	desc;
+	CachedPlanSource *source;
 
 	while (length > 0 && strchr("; \t\r\n", query[length - 1]) != NULL)
 		query[--length] = '\0';
@@ -275,8 +275,9 @@ check_users_query(const RsListing *listing)
 	if (plan == NULL)
 		elog(ERROR, "could not prepare the query for users: %s", SPI_result_code_string(SPI_result));
 	sources = SPI_plan_get_plan_sources(plan);
-	desc = list_length(sources) == 1 ? ((CachedPlanSource *) linitial(sources))->resultDesc : NULL;
-	if (desc == NULL || !SPI_is_cursor_plan(plan) || desc->natts != 1)
+	source = list_length(sources) == 1 ? linitial(sources) : NULL;
+	if (source == NULL || source->commandTag != CMDTAG_SELECT ||
+		source->resultDesc == NULL || source->resultDesc->natts != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("for_users must be one query of one column"),

@@ -72,7 +72,10 @@ make_catalog(World *w, bool barred)
 	w->popularity = make_room(w->nitems, sizeof(float));
 	for (i = 0; i < w->nitems; i++)
 	{
+		/* some ties, and some that are ties once scaled */
 		w->popularity[i] = (float) (1 + random_below(40)) / 40;
+		if (random_below(4) == 0)
+			w->popularity[i] = nextafterf(w->popularity[i], (float) random_below(2));
 		order[i] = i;
 		bar[i] = random_below(3) == 0;
 	}

@@ -2,10 +2,10 @@
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 
-SELECT count(*) FROM recsys.demo_shop('batch', users => 400, items => 150, interactions => 15000, dirt => 2);
+SELECT count(*) FROM recsys.demo_shop('batch', users => 150, items => 150, interactions => 8000, dirt => 2);
 -- a shop with dislikes, things that are out of stock, new, unknown to the catalog, and excluded
 INSERT INTO batch.event SELECT user_id, (user_id * 7 + n) % 150 + 1, 'dislike', 1, NULL, '2025-12-20 00:00Z'
-FROM generate_series(1, 400) user_id, generate_series(1, 3) n;
+FROM generate_series(1, 150) user_id, generate_series(1, 3) n;
 UPDATE batch.product SET available = false WHERE product_id % 11 = 0;
 DELETE FROM batch.product_taste WHERE product_id % 13 = 0;
 DELETE FROM batch.product WHERE product_id % 13 = 0;
@@ -30,7 +30,6 @@ LANGUAGE sql AS $$
 		(SELECT count(*) FROM (SELECT * FROM b EXCEPT SELECT * FROM r) d),
 		(SELECT count(*) FROM (SELECT * FROM r EXCEPT SELECT * FROM b) d)
 $$;
-SELECT recsys.recommend_all('lists') = count(*) AS rows FROM lists.interaction, generate_series(1, 0);
 SELECT recsys.recommend_all('lists') > 0 AS some;
 SELECT users = (SELECT count(DISTINCT user_id) FROM lists.interaction) AS all_users, rows > 1000 AS many, only_in_batch, only_in_recommend
 FROM batch.differences(10, NULL);
@@ -46,11 +45,11 @@ FROM unnest('{popularity,item_item,factors,default}'::name[]) p CROSS JOIN unnes
 SELECT source, count(*) > 0 AS found FROM lists.recommendation WHERE rank > 50 GROUP BY source ORDER BY source;
 -- the same bytes for any number of processes
 SET max_parallel_maintenance_workers = 4;
-CREATE TABLE batch.checksum AS
-SELECT w AS workers, recsys.recommend_all('lists', 20, workers => w) AS rows, NULL::text AS checksum FROM generate_series(0, -1) w;
+CREATE TABLE batch.checksum (workers int, rows int8, checksum text);
 DO $$
+DECLARE w int;
 BEGIN
-	FOR w IN 0..4 LOOP
+	FOREACH w IN ARRAY '{0,1,2,4}'::int[] LOOP
 		INSERT INTO batch.checksum SELECT w, recsys.recommend_all('lists', 20, workers => w);
 		UPDATE batch.checksum SET checksum = (SELECT md5(string_agg((to_jsonb(r) - 'computed_at')::text, ',' ORDER BY user_id, rank))
 			FROM lists.recommendation r) WHERE workers = w;
@@ -110,9 +109,6 @@ SELECT recsys.recommend_all('lists', for_users => 'SELECT 1; SELECT 2');
 SELECT recsys.recommend_all('lists', for_users => 'SELECT 1) q (user_id)) SELECT 1 --');
 SELECT recsys.recommend_all('lists', for_users => 'SELECT ''x''::text');
 SELECT recsys.recommend_all('lists', for_users => '');
-CREATE FUNCTION batch.writes() RETURNS int8 LANGUAGE sql AS 'DELETE FROM batch.customer RETURNING user_id';
-SELECT recsys.recommend_all('lists', for_users => 'SELECT batch.writes()');
-SELECT count(*) > 0 AS still_there FROM batch.customer;
 
 -- the query runs as the owner, and only who may act as the owner may call
 CREATE ROLE regress_batch_owner;

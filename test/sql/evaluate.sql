@@ -85,7 +85,7 @@ FROM evaluate_shop.list CROSS JOIN unnest('{5,10,20,50}'::int[]) k,
 		('capped_recall', recsys.capped_recall_at_k(list, relevant, k)), ('ndcg', recsys.ndcg_at_k(list, relevant, k)),
 		('map', recsys.average_precision_at_k(list, relevant, k)), ('mrr', recsys.reciprocal_rank(list, relevant, k)),
 		('hit_rate', recsys.hit_at_k(list, relevant, k))) v (metric, value);
-SELECT policy, population, count(*) AS measures, count(*) FILTER (WHERE e.users = v.users AND abs(e.value - v.value) < 2e-3) AS equal
+SELECT policy, population, count(*) AS measures, count(*) FILTER (WHERE e.users = v.users AND abs(e.value - v.value) < 1e-6) AS equal
 FROM recsys.evaluation e
 LEFT JOIN (SELECT policy::text, 'everyone' AS population, metric, k, count(*) AS users, avg(value) AS value FROM evaluate_shop.value GROUP BY 1, 3, 4
 	UNION ALL
@@ -93,8 +93,8 @@ LEFT JOIN (SELECT policy::text, 'everyone' AS population, metric, k, count(*) AS
 	USING (policy, population, metric, k)
 WHERE run_id = :run AND protocol = 'new' AND metric NOT IN ('coverage', 'novelty', 'popularity_share', 'cold_share', 'cold_items', 'cold_users')
 GROUP BY policy, population ORDER BY policy, population;
--- user by user: nearly all to the last digit (products taken by BLAS may swap near-ties)
-SELECT u.policy, avg((abs(u.value - v.value) < 1e-6)::int) > 0.99 AS equal
+-- user by user, in single precision
+SELECT u.policy, bool_and(abs(u.value - v.value) < 1e-6) AS equal
 FROM taste.user_evaluation u JOIN evaluate_shop.value v ON v.policy::text = u.policy AND v.user_id = u.user_id AND v.metric = u.metric AND v.k = u.k
 WHERE run_id = :run AND protocol = 'new' GROUP BY u.policy ORDER BY u.policy;
 -- coverage, novelty, popularity share of the lists
@@ -105,7 +105,7 @@ WITH place AS (SELECT l.policy::text, i.item_id, i.n FROM evaluate_shop.list l, 
 			avg(popular::int) AS popularity_share
 		FROM place JOIN item USING (item_id) CROSS JOIN total t CROSS JOIN unnest('{5,10,20,50}'::int[]) k
 		WHERE n <= k GROUP BY policy, k, t.items, t.users)
-SELECT c.policy, count(*) AS measures, count(*) FILTER (WHERE abs(e.value - v.value) < 5e-3) AS equal
+SELECT c.policy, count(*) AS measures, count(*) FILTER (WHERE abs(e.value - v.value) < 1e-6) AS equal
 FROM computed c, LATERAL (VALUES ('coverage', coverage), ('novelty', novelty), ('popularity_share', popularity_share)) v (metric, value)
 	JOIN recsys.evaluation e USING (metric)
 WHERE run_id = :run AND (e.policy, e.k) = (c.policy, c.k) AND (protocol, population) = ('new', 'warm')

@@ -48,6 +48,19 @@ SELECT live_model_id AS other, reproduce.evaluation() AS other_evaluation FROM r
 SELECT a.part, a.rows > 0 AS filled, a.checksum = b.checksum AS same, a.checksum = c.checksum AS same_with_another_seed
 FROM reproduce.model(:first) a JOIN reproduce.model(:second) b USING (part) JOIN reproduce.model(:other) c USING (part);
 SELECT :'first_evaluation' = :'second_evaluation' AS same, :'first_evaluation' = :'other_evaluation' AS same_with_another_seed;
+-- nor does the number of processes that evaluate
+SET max_parallel_maintenance_workers = 4;
+CREATE TABLE reproduce.by_workers (workers int, evaluation text);
+CALL recsys.retrain('again', workers => 0);
+INSERT INTO reproduce.by_workers VALUES (0, reproduce.evaluation());
+CALL recsys.retrain('again', workers => 1);
+INSERT INTO reproduce.by_workers VALUES (1, reproduce.evaluation());
+CALL recsys.retrain('again', workers => 2);
+INSERT INTO reproduce.by_workers VALUES (2, reproduce.evaluation());
+CALL recsys.retrain('again', workers => 4);
+INSERT INTO reproduce.by_workers VALUES (4, reproduce.evaluation());
+RESET max_parallel_maintenance_workers;
+SELECT workers, evaluation = :'first_evaluation' AS same FROM reproduce.by_workers ORDER BY workers;
 -- seeds from end to end of int8, different ones all
 SELECT count(DISTINCT checksum) AS different
 FROM unnest(ARRAY[0, -1, -9223372036854775808, 9223372036854775807]) seed,
