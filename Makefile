@@ -7,7 +7,7 @@ MODULE_big = recsys
 # PostgreSQL-free kernels, in both libraries
 KERNEL = src/kernel/als.o src/kernel/bots.o src/kernel/cooccurrence.o \
 	src/kernel/csr.o src/kernel/history.o src/kernel/merge.o src/kernel/metric.o \
-	src/kernel/rank.o src/kernel/score.o src/kernel/simd.o src/kernel/stats.o \
+	src/kernel/rank.o src/kernel/rank_list.o src/kernel/score.o src/kernel/simd.o src/kernel/stats.o \
 	src/kernel/topk.o src/kernel/window.o
 
 # both libraries need these rooms; each links its own copy, hidden
@@ -25,6 +25,7 @@ TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o \
 	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
 	src/train/parts.o src/train/factors.o src/train/neighbors.o src/train/ranker.o \
 	src/train/evaluate.o src/train/outcome.o src/train/model.o src/train/batch.o \
+	src/train/batch_job.o src/train/batch_users.o \
 	src/train/store.o
 
 # the install script is the parts in this order

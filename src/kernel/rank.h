@@ -89,6 +89,10 @@ typedef struct RsRankWork
 	int		   *place;			/* nitems + RS_SELECT_SLACK */
 } RsRankWork;
 
+/* of single precision */
+#define RS_UNIT_ROUNDOFF	0x1p-24
+#define RS_LARGEST_PRODUCT	1e30	/* beyond it a sum might overflow */
+
 #define RS_RANK_USERS	128		/* of a block, at most */
 #define RS_RANK_PANEL	512		/* items whose products are taken together */
 

@@ -17,181 +17,25 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
-#include "utils/portal.h"
 
 #include "lists.h"
-#include "ranker.h"
 #include "stream.h"
-#include "kernel/simd.h"
 
 extern PGDLLEXPORT Datum rs_train_lists(PG_FUNCTION_ARGS);
 
 #define RESULT_BYTES	(16 * 1024 * 1024)
 #define MOST_USERS		16384
-#define ROWS_PER_FETCH	10000
 #define MOST_K			10000
-
-/* ---- in each process ---- */
-
-/* A row of a list. */
-typedef struct ListedItem
-{
-	uint32		item;
-	uint32		because;		/* or RS_NO_ID */
-	float		score;
-	RsSource	source;
-} ListedItem;
-
-typedef struct ListsArg
-{
-	RsPlan		plan;
-	RsBatch		batch;
-	RsShared	count;			/* int32 by target */
-	RsShared	listed;			/* k by target */
-} ListsArg;
-
-typedef struct ListsScratch
-{
-	const ListsArg *arg;
-	RsRanker   *ranker;
-	const RsTarget *target;
-	const uint32 *pool;
-	const uint64 *start;		/* neighbours, or NULL */
-	const RsNeighbor *neighbor;
-	const RsPlanFactors *factors;	/* or NULL */
-	uint32	   *place;			/* in the list, by item; else RS_NO_ID */
-	float	   *most;			/* by place: the largest share of an item */
-} ListsScratch;
-
-static void *
-lists_begin(const void *arg)
-{
-	const ListsArg *a = arg;
-	ListsScratch *s = palloc0(sizeof(ListsScratch));
-	const RsPlanPolicy *policy = rs_shared(a->plan.policies);
-
-	s->arg = a;
-	s->ranker = rs_ranker_make(&a->plan, &a->batch);
-	s->target = rs_shared(a->batch.target);
-	s->pool = rs_shared(a->batch.pool);
-	if (policy->neighbors >= 0)
-	{
-		const RsPlanNeighbors *n = (RsPlanNeighbors *) rs_shared(a->plan.neighbors) + policy->neighbors;
-
-		s->start = rs_shared(n->start);
-		s->neighbor = rs_shared(n->neighbor);
-	}
-	if (policy->factors >= 0)
-		s->factors = (RsPlanFactors *) rs_shared(a->plan.factors) + policy->factors;
-	s->place = palloc_extended((Size) a->plan.nitems * sizeof(uint32) + 1, MCXT_ALLOC_HUGE);
-	memset(s->place, 0xff, (Size) a->plan.nitems * sizeof(uint32));
-	s->most = palloc(a->plan.k * sizeof(float));
-	return s;
-}
-
-/* The history's item that speaks most for each of the list; ties to the first. */
-static void
-find_strongest(ListsScratch *s, const RsTarget *t, ListedItem *row, int n)
-{
-	const float *weight = (const float *) (s->pool + t->weight);
-
-	for (int i = 0; i < n; i++)
-	{
-		s->place[row[i].item] = i;
-		s->most[i] = 0;
-	}
-	for (uint32 h = 0; h < t->nhistory; h++)
-	{
-		uint32		item = s->pool[t->history + h];
-
-		for (uint64 e = s->start[item]; e < s->start[item + 1]; e++)
-		{
-			uint32		place = s->place[s->neighbor[e].item];
-			float		share = weight[h] * s->neighbor[e].similarity;
-
-			if (place != RS_NO_ID && share > s->most[place])
-			{
-				s->most[place] = share;
-				row[place].because = item;
-			}
-		}
-	}
-	for (int i = 0; i < n; i++)
-		s->place[row[i].item] = RS_NO_ID;
-}
-
-/* A list has been made: say where its items come from. */
-static void
-keep_list(void *arg, uint32 target, int policy, bool with_hidden,
-		  const float *x, const RsScored *list, int n)
-{
-	ListsScratch *s = arg;
-	ListedItem *row = (ListedItem *) rs_shared(s->arg->listed) + (Size) target * s->arg->plan.k;
-
-	((int32 *) rs_shared(s->arg->count))[target] = n;
-	for (int i = 0; i < n; i++)
-	{
-		row[i].item = list[i].id;
-		row[i].because = RS_NO_ID;
-		row[i].score = (float) list[i].score;
-	}
-	if (s->start != NULL)
-		find_strongest(s, &s->target[target], row, n);
-	for (int i = 0; i < n; i++)
-	{
-		int			f = s->factors ? s->factors->settings.factors : 0;
-		const float *y = f > 0 ? (float *) rs_shared(s->factors->item) + (Size) row[i].item * f : NULL;
-
-		row[i].source = row[i].because != RS_NO_ID ? RS_FROM_NEIGHBOR :
-			x != NULL && rs_simd->dot(x, y, f) > 0 ? RS_FROM_FACTOR : RS_FROM_POPULARITY;
-	}
-}
-
-static void
-lists_block(const void *arg, void *scratch, uint32 block)
-{
-	ListsScratch *s = scratch;
-
-	rs_ranker_block(s->ranker, block, keep_list, s);
-}
-
-const RsJob rs_job_lists = {"lists", lists_begin, lists_block};
-
-/* ---- in the backend that trains ---- */
-
-typedef struct Lists
-{
-	RsRun	   *run;
-	RsListing  *listing;
-	RsModel    *m;
-	MemoryContext context;		/* of the whole stage */
-	MemoryContext batch_context;	/* ids of the batch's users */
-	MemoryContext user_context; /* of one user */
-	Datum	   *fresh;			/* items without interactions, in their order */
-	int			nfresh;
-	int64		eligible;		/* items that are not barred */
-	char	  **label;			/* by item, where anything can be because of it */
-	uint64		most_columns;	/* that a user may need */
-	RsIdMap    *users;			/* of the batch; the one that is read comes last */
-	RsEvent    *event;			/* room for a user's newest */
-	RsLog		log;			/* of the user that is read */
-	RsIdMap    *hidden;
-	ListsArg	arg;
-	int64		nusers;
-	int64		nrows;
-} Lists;
 
 /* Which items are never listed now, and which fill short lists. */
 static void
-read_catalog(Lists *l)
+read_catalog(RsLists *l)
 {
 	RsModel    *m = l->m;
 	RsFilter   *filter = rs_filter_make(l->run->recommender, NULL);
@@ -217,7 +61,7 @@ read_catalog(Lists *l)
 static void
 receive_title(const Datum *values, const bool *isnull, void *arg)
 {
-	Lists	   *l = arg;
+	RsLists	   *l = arg;
 	uint32		item = rs_idmap_find(l->m->items, values[0]);
 
 	if (item != RS_NO_ID)
@@ -231,7 +75,7 @@ receive_title(const Datum *values, const bool *isnull, void *arg)
 
 /* Titles in the catalog, or ids as text. */
 static void
-read_labels(Lists *l)
+read_labels(RsLists *l)
 {
 	RsRecommender *r = l->run->recommender;
 	Oid			types[] = {r->item_type, TEXTOID};
@@ -256,75 +100,14 @@ read_labels(Lists *l)
 	rs_run_charge(l->run, 0, "titles");
 }
 
-/*
- * The query for users, when it is one: a single SELECT of one column.  Only
- * such a one can stand in brackets, and nothing that does leaves them.
- */
-static char *
-check_users_query(const RsListing *listing)
-{
-	char	   *query = pstrdup(listing->users);
-	size_t		length = strlen(query);
-	SPIPlanPtr	plan;
-	List	   *sources;
-	CachedPlanSource *source;
-
-	while (length > 0 && strchr("; \t\r\n", query[length - 1]) != NULL)
-		query[--length] = '\0';
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the query for users: %s", SPI_result_code_string(SPI_result));
-	sources = SPI_plan_get_plan_sources(plan);
-	source = list_length(sources) == 1 ? linitial(sources) : NULL;
-	if (source == NULL || source->commandTag != CMDTAG_SELECT ||
-		source->resultDesc == NULL || source->resultDesc->natts != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("for_users must be one query of one column"),
-				 errhint("For example 'SELECT customer_id FROM customer WHERE active'.")));
-	SPI_freeplan(plan);
-	return query;
-}
-
-/*
- * Events by user, newest first, then dislikes: user, item, weight, time,
- * positive, owned, disliked.  Users without events have one row of nothing.
- */
-static char *
-events_query(const Lists *l)
-{
-	const RsRecommender *r = l->run->recommender;
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	if (l->listing->users != NULL)
-		appendStringInfo(&sql, "WITH u AS MATERIALIZED (SELECT DISTINCT q.user_id::%s AS user_id FROM (\n%s\n) q (user_id)"
-						 " WHERE q.user_id IS NOT NULL)",
-						 format_type_extended(r->user_type, -1, FORMAT_TYPE_FORCE_QUALIFY),
-						 check_users_query(l->listing));
-	else if (r->has_dislikes)
-		appendStringInfo(&sql, "WITH u AS MATERIALIZED (SELECT DISTINCT i.user_id FROM %s.interaction i)", r->schema);
-	appendStringInfo(&sql, " SELECT %s.user_id, i.item_id, i.weight, i.interacted_at, i.positive, i.owned, false",
-					 l->listing->users ? "u" : "i");
-	if (l->listing->users != NULL)
-		appendStringInfo(&sql, " FROM u LEFT JOIN %s.interaction i ON i.user_id = u.user_id", r->schema);
-	else
-		appendStringInfo(&sql, " FROM %s.interaction i", r->schema);
-	if (r->has_dislikes)
-		appendStringInfo(&sql, " UNION ALL SELECT u.user_id, d.item_id, 0, NULL, false, false, true"
-						 " FROM u JOIN %s.dislike d ON d.user_id = u.user_id", r->schema);
-	appendStringInfoString(&sql, " ORDER BY 1, 7, 4 DESC");
-	return sql.data;
-}
-
 /* Memory that the stage needs from its first user on. */
 static void
-allocate(Lists *l, RsMethod method)
+allocate(RsLists *l, RsMethod method)
 {
 	RsRun	   *run = l->run;
 	RsPolicy	policy;
 	RsParts    *parts = rs_model_parts(run, l->context, l->m, method, &policy);
-	ListsArg   *a = &l->arg;
+	RsListsArg   *a = &l->arg;
 	uint32		most;
 
 	a->plan = rs_plan_make(run, l->context, parts, l->m->nitems, list_make1(&policy),
@@ -332,11 +115,11 @@ allocate(Lists *l, RsMethod method)
 	read_catalog(l);
 	if (parts->neighbors != NIL)
 		read_labels(l);
-	most = Min(Max(RESULT_BYTES / (sizeof(ListedItem) * a->plan.k), RS_RANK_USERS), MOST_USERS);
+	most = Min(Max(RESULT_BYTES / (sizeof(RsListedItem) * a->plan.k), RS_RANK_USERS), MOST_USERS);
 	l->most_columns = 2 * (uint64) run->recommender->history_limit + l->m->nitems + l->listing->k;
 	a->batch = rs_batch_make(run, l->context, most, 4 * l->most_columns);
 	a->count = rs_share(run, l->context, most * sizeof(int32), "lists");
-	a->listed = rs_share(run, l->context, (Size) most * a->plan.k * sizeof(ListedItem), "lists");
+	a->listed = rs_share(run, l->context, (Size) most * a->plan.k * sizeof(RsListedItem), "lists");
 	rs_run_charge(run, (rs_ranker_bytes(&a->plan) + l->m->nitems * sizeof(uint32)) * (run->workers + 1), "lists");
 	l->batch_context = AllocSetContextCreate(l->context, "recsys batch", ALLOCSET_DEFAULT_SIZES);
 	l->users = rs_idmap_create(run->recommender->user_type, l->batch_context);
@@ -348,7 +131,7 @@ allocate(Lists *l, RsMethod method)
 
 /* Removes the rows of the batch's users. */
 static void
-delete_rows(Lists *l)
+delete_rows(RsLists *l)
 {
 	RsRecommender *r = l->run->recommender;
 	Oid			type = get_array_type(r->user_type);
@@ -371,8 +154,8 @@ delete_rows(Lists *l)
 
 /* One row of a list into the tuplestore; row NULL = a fresh item. */
 static void
-put_row(Lists *l, Tuplestorestate *rows, TupleDesc desc, Datum user, int rank,
-		Datum item, double score, const ListedItem *row)
+put_row(RsLists *l, Tuplestorestate *rows, TupleDesc desc, Datum user, int rank,
+		Datum item, double score, const RsListedItem *row)
 {
 	RsSource	source = row != NULL ? row->source : RS_FROM_FRESH;
 	bool		has_because = (source == RS_FROM_NEIGHBOR);
@@ -393,7 +176,7 @@ put_row(Lists *l, Tuplestorestate *rows, TupleDesc desc, Datum user, int rank,
 
 /* The lists that the team has made, to SHOP.recommendation. */
 static void
-write_rows(Lists *l)
+write_rows(RsLists *l)
 {
 	static const char *const names[] = {"user_id", "rank", "item_id", "score", "source", "reason", "because_item_id"};
 	RsRecommender *r = l->run->recommender;
@@ -409,7 +192,7 @@ write_rows(Lists *l)
 	for (uint32 i = 0; i < l->arg.batch.n; i++)
 	{
 		const RsTarget *t = &target[i];
-		const ListedItem *row = (ListedItem *) l->arg.listed.local + (Size) i * l->arg.plan.k;
+		const RsListedItem *row = (RsListedItem *) l->arg.listed.local + (Size) i * l->arg.plan.k;
 		int			n = Min(((int32 *) l->arg.count.local)[i], l->listing->k);
 		Datum		user = rs_idmap_datum(l->users, t->user);
 
@@ -427,9 +210,9 @@ write_rows(Lists *l)
 				  desc, rows);
 }
 
-/* Lists of the batch, which is empty then. */
-static void
-run_batch(Lists *l)
+/* Makes and writes the lists of the batch, which is empty then. */
+void
+rs_lists_run(RsLists *l)
 {
 	RsTeam	   *team;
 
@@ -447,154 +230,12 @@ run_batch(Lists *l)
 	l->users = rs_idmap_create(l->run->recommender->user_type, l->batch_context);
 }
 
-/* ---- users ---- */
-
-static int
-compare_uint32(const void *a, const void *b)
-{
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* Puts a user with this history into the batch. */
-static void
-add_target(Lists *l, uint32 user, const RsHistory *h)
-{
-	uint32		nhidden = rs_idmap_count(h->hidden);
-	uint32	   *space = rs_batch_space(&l->arg.batch, l->most_columns);
-	const bool *barred = l->arg.plan.barred.local;
-	int64		missing = l->listing->k - l->eligible;
-	RsTarget	t = {0};
-
-	t.user = user;
-	t.nhistory = h->n;
-	t.weight = h->n;
-	t.hidden = 2 * (uint64) h->n;
-	memcpy(space, h->column, h->n * sizeof(uint32));
-	memcpy(space + t.weight, h->weight, h->n * sizeof(float));
-	for (uint32 i = 0; i < nhidden; i++)
-	{
-		uint32		item = rs_idmap_find(l->m->items, rs_idmap_datum(h->hidden, i));
-
-		if (item == RS_NO_ID)
-			continue;
-		space[t.hidden + t.nhidden++] = item;
-		missing += !barred[item];
-	}
-	qsort(space + t.hidden, t.nhidden, sizeof(uint32), compare_uint32);
-	t.relevant = t.hidden + t.nhidden;
-	for (int i = 0; i < l->nfresh && t.nrelevant < missing; i++)
-		if (rs_idmap_find(h->hidden, l->fresh[i]) == RS_NO_ID)
-			space[t.relevant + t.nrelevant++] = i;
-	rs_batch_add(&l->arg.batch, &t, t.relevant + t.nrelevant);
-}
-
-/* A user has been read; runs the batch if the next one might not fit. */
-static void
-finish_user(Lists *l)
-{
-	MemoryContext old = MemoryContextSwitchTo(l->user_context);
-
-	add_target(l, rs_idmap_count(l->users) - 1,
-			   rs_history_of_log(l->run->recommender, l->m, &l->log, l->hidden));
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(l->user_context);
-	if (rs_batch_space(&l->arg.batch, l->most_columns) == NULL)
-		run_batch(l);
-}
-
-/* Starts the log of a user. */
-static void
-start_user(Lists *l)
-{
-	Oid			type = l->run->recommender->item_type;
-
-	l->log.n = 0;
-	l->log.event = l->event;
-	l->log.items = rs_idmap_create(type, l->user_context);
-	l->hidden = rs_idmap_create(type, l->user_context);
-}
-
-/* Takes in one row of events_query. */
-static void
-receive_event(Lists *l, const Datum *values, const bool *isnull)
-{
-	const RsRecommender *r = l->run->recommender;
-	uint32		before = rs_idmap_count(l->users);
-	RsEvent    *e;
-
-	if (before == 0 || rs_idmap_find(l->users, values[0]) != before - 1)
-	{
-		if (before > 0)
-			finish_user(l);
-		(void) rs_idmap_add(l->users, values[0]);
-		start_user(l);
-	}
-	if (isnull[1])
-		return;
-	if (DatumGetBool(values[6]))
-		rs_idmap_add(l->hidden, values[1]);
-	else if (l->log.n < rs_history_events(r))
-	{
-		e = &l->log.event[l->log.n++];
-		e->item = rs_idmap_add(l->log.items, values[1]);
-		e->weight = isnull[2] ? 0 : (float) DatumGetFloat8(values[2]);
-		e->time = isnull[3] ? 0 : DatumGetTimestampTz(values[3]);
-		e->flags = (!isnull[4] && DatumGetBool(values[4]) ? RS_POSITIVE : 0) |
-			(!isnull[5] && DatumGetBool(values[5]) ? RS_OWNED : 0);
-	}
-	else if (!r->repeatable && !isnull[5] && DatumGetBool(values[5]))
-		rs_idmap_add(l->hidden, values[1]);
-}
-
-/* Reads all events, a user after the other. */
-static void
-read_users(Lists *l)
-{
-	const RsRecommender *r = l->run->recommender;
-	Oid			types[] = {r->user_type, r->item_type, FLOAT8OID, TIMESTAMPTZOID, BOOLOID, BOOLOID, BOOLOID};
-	SPIPlanPtr	plan = SPI_prepare_cursor(events_query(l), 0, NULL, CURSOR_OPT_NO_SCROLL);
-	Portal		portal;
-
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the query for events: %s", SPI_result_code_string(SPI_result));
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-	rs_check_columns(portal->tupDesc, lengthof(types), types);
-	for (;;)
-	{
-		SPITupleTable *table;
-		uint64		n;
-
-		SPI_cursor_fetch(portal, true, ROWS_PER_FETCH);
-		table = SPI_tuptable;
-		n = SPI_processed;
-		if (n == 0)
-			break;
-		for (uint64 i = 0; i < n; i++)
-		{
-			Datum		values[lengthof(types)];
-			bool		isnull[lengthof(types)];
-
-			heap_deform_tuple(table->vals[i], table->tupdesc, values, isnull);
-			receive_event(l, values, isnull);
-		}
-		SPI_freetuptable(table);
-		CHECK_FOR_INTERRUPTS();
-	}
-	SPI_cursor_close(portal);
-	if (rs_idmap_count(l->users) > 0)
-		finish_user(l);
-	run_batch(l);
-}
-
 /* Stage recommend. */
 void
 rs_recommend_all(RsRun *run, RsStageResult *result)
 {
 	RsRecommender *r = run->recommender;
-	Lists		l = {0};
+	RsLists		l = {0};
 	RsMethod	method;
 	MemoryContext old;
 
@@ -609,7 +250,7 @@ rs_recommend_all(RsRun *run, RsStageResult *result)
 	if (l.listing->users == NULL &&
 		SPI_execute(psprintf("DELETE FROM %s.recommendation", r->schema), false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete old lists");
-	read_users(&l);
+	rs_lists_read(&l);
 	MemoryContextSwitchTo(old);
 	result->rows_in = l.nusers;
 	result->rows_out = l.nrows;

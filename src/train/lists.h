@@ -8,7 +8,7 @@
 #ifndef RS_LISTS_H
 #define RS_LISTS_H
 
-#include "parts.h"
+#include "ranker.h"
 #include "serve.h"
 
 /* What recommend_all has been asked for. */
@@ -20,8 +20,54 @@ typedef struct RsListing
 	NameData	policy;
 } RsListing;
 
-/* batch.c: stage recommend */
+/* A row of a list. */
+typedef struct RsListedItem
+{
+	uint32		item;
+	uint32		because;		/* or RS_NO_ID */
+	float		score;
+	RsSource	source;
+} RsListedItem;
+
+typedef struct RsListsArg
+{
+	RsPlan		plan;
+	RsBatch		batch;
+	RsShared	count;			/* int32 by target */
+	RsShared	listed;			/* k by target */
+} RsListsArg;
+
+/* The stage at work. */
+typedef struct RsLists
+{
+	RsRun	   *run;
+	RsListing  *listing;
+	RsModel    *m;
+	MemoryContext context;		/* of the whole stage */
+	MemoryContext batch_context;	/* ids of the batch's users */
+	MemoryContext user_context; /* of one user */
+	Datum	   *fresh;			/* items without interactions, in their order */
+	int			nfresh;
+	int64		eligible;		/* items that are not barred */
+	char	  **label;			/* by item, where anything can be because of it */
+	uint64		most_columns;	/* that a user may need */
+	RsIdMap    *users;			/* of the batch; the one that is read comes last */
+	RsEvent    *event;			/* room for a user's newest */
+	RsLog		log;			/* of the user that is read */
+	RsIdMap    *hidden;
+	RsListsArg	arg;
+	int64		nusers;
+	int64		nrows;
+} RsLists;
+
+/* batch.c: stage recommend; and what it has at hand for a user or a batch */
 extern void rs_recommend_all(RsRun *run, RsStageResult *result);
+extern void rs_lists_run(RsLists *l);
+
+/* batch_users.c: reads all users, runs the batch whenever it is full */
+extern void rs_lists_read(RsLists *l);
+
+/* batch_job.c */
 extern const RsJob rs_job_lists;
 
 /*

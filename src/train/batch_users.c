@@ -1,0 +1,223 @@
+/*-------------------------------------------------------------------------
+ *
+ * batch_users.c
+ *	  recommend_all: whom to list for, with their histories.
+ *
+ * Events come from SHOP.interaction sorted by user, through a cursor, so that
+ * one user's are at hand at a time and the team may work in between.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/portal.h"
+
+#include "lists.h"
+
+#define ROWS_PER_FETCH	10000
+
+/*
+ * The query for users, when it is one: a single SELECT of one column.  Only
+ * such a one can stand in brackets, and nothing that does leaves them.
+ */
+static char *
+check_users_query(const RsListing *listing)
+{
+	char	   *query = pstrdup(listing->users);
+	size_t		length = strlen(query);
+	SPIPlanPtr	plan;
+	List	   *sources;
+	CachedPlanSource *source;
+
+	while (length > 0 && strchr("; \t\r\n", query[length - 1]) != NULL)
+		query[--length] = '\0';
+	plan = SPI_prepare(query, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the query for users: %s", SPI_result_code_string(SPI_result));
+	sources = SPI_plan_get_plan_sources(plan);
+	source = list_length(sources) == 1 ? linitial(sources) : NULL;
+	if (source == NULL || source->commandTag != CMDTAG_SELECT ||
+		source->resultDesc == NULL || source->resultDesc->natts != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("for_users must be one query of one column"),
+				 errhint("For example 'SELECT customer_id FROM customer WHERE active'.")));
+	SPI_freeplan(plan);
+	return query;
+}
+
+/*
+ * Events by user, newest first, then dislikes: user, item, weight, time,
+ * positive, owned, disliked.  Users without events have one row of nothing.
+ */
+static char *
+events_query(const RsLists *l)
+{
+	const RsRecommender *r = l->run->recommender;
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	if (l->listing->users != NULL)
+		appendStringInfo(&sql, "WITH u AS MATERIALIZED (SELECT DISTINCT q.user_id::%s AS user_id FROM (\n%s\n) q (user_id)"
+						 " WHERE q.user_id IS NOT NULL)",
+						 format_type_extended(r->user_type, -1, FORMAT_TYPE_FORCE_QUALIFY),
+						 check_users_query(l->listing));
+	else if (r->has_dislikes)
+		appendStringInfo(&sql, "WITH u AS MATERIALIZED (SELECT DISTINCT i.user_id FROM %s.interaction i)", r->schema);
+	appendStringInfo(&sql, " SELECT %s.user_id, i.item_id, i.weight, i.interacted_at, i.positive, i.owned, false",
+					 l->listing->users ? "u" : "i");
+	if (l->listing->users != NULL)
+		appendStringInfo(&sql, " FROM u LEFT JOIN %s.interaction i ON i.user_id = u.user_id", r->schema);
+	else
+		appendStringInfo(&sql, " FROM %s.interaction i", r->schema);
+	if (r->has_dislikes)
+		appendStringInfo(&sql, " UNION ALL SELECT u.user_id, d.item_id, 0, NULL, false, false, true"
+						 " FROM u JOIN %s.dislike d ON d.user_id = u.user_id", r->schema);
+	appendStringInfoString(&sql, " ORDER BY 1, 7, 4 DESC");
+	return sql.data;
+}
+
+static int
+compare_uint32(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Puts a user with this history into the batch. */
+static void
+add_target(RsLists *l, uint32 user, const RsHistory *h)
+{
+	uint32		nhidden = rs_idmap_count(h->hidden);
+	uint32	   *space = rs_batch_space(&l->arg.batch, l->most_columns);
+	const bool *barred = l->arg.plan.barred.local;
+	int64		missing = l->listing->k - l->eligible;
+	RsTarget	t = {0};
+
+	t.user = user;
+	t.nhistory = h->n;
+	t.weight = h->n;
+	t.hidden = 2 * (uint64) h->n;
+	memcpy(space, h->column, h->n * sizeof(uint32));
+	memcpy(space + t.weight, h->weight, h->n * sizeof(float));
+	for (uint32 i = 0; i < nhidden; i++)
+	{
+		uint32		item = rs_idmap_find(l->m->items, rs_idmap_datum(h->hidden, i));
+
+		if (item == RS_NO_ID)
+			continue;
+		space[t.hidden + t.nhidden++] = item;
+		missing += !barred[item];
+	}
+	qsort(space + t.hidden, t.nhidden, sizeof(uint32), compare_uint32);
+	t.relevant = t.hidden + t.nhidden;
+	for (int i = 0; i < l->nfresh && t.nrelevant < missing; i++)
+		if (rs_idmap_find(h->hidden, l->fresh[i]) == RS_NO_ID)
+			space[t.relevant + t.nrelevant++] = i;
+	rs_batch_add(&l->arg.batch, &t, t.relevant + t.nrelevant);
+}
+
+/* A user has been read; runs the batch if the next one might not fit. */
+static void
+finish_user(RsLists *l)
+{
+	MemoryContext old = MemoryContextSwitchTo(l->user_context);
+
+	add_target(l, rs_idmap_count(l->users) - 1,
+			   rs_history_of_log(l->run->recommender, l->m, &l->log, l->hidden));
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(l->user_context);
+	if (rs_batch_space(&l->arg.batch, l->most_columns) == NULL)
+		rs_lists_run(l);
+}
+
+/* Starts the log of a user. */
+static void
+start_user(RsLists *l)
+{
+	Oid			type = l->run->recommender->item_type;
+
+	l->log.n = 0;
+	l->log.event = l->event;
+	l->log.items = rs_idmap_create(type, l->user_context);
+	l->hidden = rs_idmap_create(type, l->user_context);
+}
+
+/* Takes in one row of events_query. */
+static void
+receive_event(RsLists *l, const Datum *values, const bool *isnull)
+{
+	const RsRecommender *r = l->run->recommender;
+	uint32		before = rs_idmap_count(l->users);
+	RsEvent    *e;
+
+	if (before == 0 || rs_idmap_find(l->users, values[0]) != before - 1)
+	{
+		if (before > 0)
+			finish_user(l);
+		(void) rs_idmap_add(l->users, values[0]);
+		start_user(l);
+	}
+	if (isnull[1])
+		return;
+	if (DatumGetBool(values[6]))
+		rs_idmap_add(l->hidden, values[1]);
+	else if (l->log.n < rs_history_events(r))
+	{
+		e = &l->log.event[l->log.n++];
+		e->item = rs_idmap_add(l->log.items, values[1]);
+		e->weight = isnull[2] ? 0 : (float) DatumGetFloat8(values[2]);
+		e->time = isnull[3] ? 0 : DatumGetTimestampTz(values[3]);
+		e->flags = (!isnull[4] && DatumGetBool(values[4]) ? RS_POSITIVE : 0) |
+			(!isnull[5] && DatumGetBool(values[5]) ? RS_OWNED : 0);
+	}
+	else if (!r->repeatable && !isnull[5] && DatumGetBool(values[5]))
+		rs_idmap_add(l->hidden, values[1]);
+}
+
+void
+rs_lists_read(RsLists *l)
+{
+	const RsRecommender *r = l->run->recommender;
+	Oid			types[] = {r->user_type, r->item_type, FLOAT8OID, TIMESTAMPTZOID, BOOLOID, BOOLOID, BOOLOID};
+	SPIPlanPtr	plan = SPI_prepare_cursor(events_query(l), 0, NULL, CURSOR_OPT_NO_SCROLL);
+	Portal		portal;
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the query for events: %s", SPI_result_code_string(SPI_result));
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	rs_check_columns(portal->tupDesc, lengthof(types), types);
+	for (;;)
+	{
+		SPITupleTable *table;
+		uint64		n;
+
+		SPI_cursor_fetch(portal, true, ROWS_PER_FETCH);
+		table = SPI_tuptable;
+		n = SPI_processed;
+		if (n == 0)
+			break;
+		for (uint64 i = 0; i < n; i++)
+		{
+			Datum		values[lengthof(types)];
+			bool		isnull[lengthof(types)];
+
+			heap_deform_tuple(table->vals[i], table->tupdesc, values, isnull);
+			receive_event(l, values, isnull);
+		}
+		SPI_freetuptable(table);
+		CHECK_FOR_INTERRUPTS();
+	}
+	SPI_cursor_close(portal);
+	if (rs_idmap_count(l->users) > 0)
+		finish_user(l);
+	rs_lists_run(l);
+}
