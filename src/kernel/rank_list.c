@@ -267,7 +267,7 @@ rs_rank_list(const RsRankItems *items, const RsRankFactors *f, const RsRankUser 
 			 const RsMarks *marks, double blend, bool with_hidden, int k,
 			 RsRankWork *work, RsScored *out)
 {
-	Lister		l;
+	Lister		l = {0};
 	bool		factors = f != NULL && u->x != NULL;
 
 	l.items = items;

@@ -152,13 +152,12 @@ delete_rows(RsLists *l)
 		elog(ERROR, "could not delete old lists");
 }
 
-/* One row of a list into the tuplestore; row NULL = a fresh item. */
+/* One row of a list into the tuplestore. */
 static void
 put_row(RsLists *l, Tuplestorestate *rows, TupleDesc desc, Datum user, int rank,
-		Datum item, double score, const RsListedItem *row)
+		Datum item, double score, RsSource source, uint32 because)
 {
-	RsSource	source = row != NULL ? row->source : RS_FROM_FRESH;
-	bool		has_because = (source == RS_FROM_NEIGHBOR);
+	bool		has_because = (because != RS_NO_ID);
 	Datum		values[7];
 	bool		nulls[7] = {false};
 
@@ -167,8 +166,8 @@ put_row(RsLists *l, Tuplestorestate *rows, TupleDesc desc, Datum user, int rank,
 	values[2] = item;
 	values[3] = Float8GetDatum(score);
 	values[4] = CStringGetTextDatum(rs_source_name(source));
-	values[5] = CStringGetTextDatum(rs_reason(source, has_because ? l->label[row->because] : NULL));
-	values[6] = has_because ? rs_idmap_datum(l->m->items, row->because) : (Datum) 0;
+	values[5] = CStringGetTextDatum(rs_reason(source, has_because ? l->label[because] : NULL));
+	values[6] = has_because ? rs_idmap_datum(l->m->items, because) : (Datum) 0;
 	nulls[6] = !has_because;
 	tuplestore_putvalues(rows, desc, values, nulls);
 	l->nrows++;
@@ -197,10 +196,11 @@ write_rows(RsLists *l)
 		Datum		user = rs_idmap_datum(l->users, t->user);
 
 		for (int j = 0; j < n; j++)
-			put_row(l, rows, desc, user, j + 1, rs_idmap_datum(l->m->items, row[j].item), row[j].score, &row[j]);
+			put_row(l, rows, desc, user, j + 1, rs_idmap_datum(l->m->items, row[j].item),
+					row[j].score, row[j].source, row[j].because);
 		for (uint32 j = 0; j < t->nrelevant; j++)
 			put_row(l, rows, desc, user, n + j + 1, l->fresh[pool[t->relevant + j]],
-					rs_fresh_score(n, n > 0 ? row[n - 1].score : 0), NULL);
+					rs_fresh_score(n, n > 0 ? row[n - 1].score : 0), RS_FROM_FRESH, RS_NO_ID);
 		MemoryContextReset(l->user_context);
 		CHECK_FOR_INTERRUPTS();
 	}
