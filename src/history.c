@@ -155,6 +155,7 @@ rs_history_of_log(const RsRecommender *r, const RsModel *m, RsLog *log, RsIdMap 
 	return h;
 }
 
+/* See serve.h. */
 void
 rs_check_source(const RsRecommender *r)
 {

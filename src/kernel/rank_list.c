@@ -32,6 +32,14 @@ typedef struct Lister
 	RsTopK		top;
 } Lister;
 
+/* What popularity adds to a score at most. */
+static inline double
+most_popularity(const RsRankItems *items)
+{
+	return items->nitems == 0 ? 0 :
+		(double) RS_POPULARITY_SHARE * items->popularity[items->order[0]];
+}
+
 static inline bool
 is_barred(const RsRankItems *items, uint32_t item)
 {
@@ -137,11 +145,18 @@ list_by_popularity(Lister *l)
 {
 	const RsMarked *mark = l->marks->mark;
 	uint32_t	n = l->marks->n;
+	double		most = most_popularity(l->items);
 	uint32_t	i;
 
 	for (i = 0; i < n; i++)
 	{
-		float		score = rs_blend_one(&l->blend, mark[i].neighbor, 0,
+		float		score;
+
+		/* most are turned away before their popularity is looked up */
+		if (l->blend.evidence && l->top.n == l->top.k &&
+			(float) (l->blend.neighbor * mark[i].neighbor + most) < l->top.heap[0].score)
+			continue;
+		score = rs_blend_one(&l->blend, mark[i].neighbor, 0,
 										 l->items->popularity[mark[i].item]);
 
 		if ((l->top.n < l->top.k || score >= l->top.heap[0].score) &&
@@ -192,6 +207,7 @@ list_by_factors(Lister *l)
 	float	   *scratch = l->work->scratch;
 	uint32_t	next = 0;
 	double		scale = l->blend.factor;
+	double		most = most_popularity(l->items);
 	RsWindow	w;
 	uint32_t	i;
 	int			j;
@@ -202,9 +218,11 @@ list_by_factors(Lister *l)
 	for (i = 0; i < l->marks->n; i++)
 	{
 		double		value = l->blend.neighbor * mark[i].neighbor +
-			scale * mark[i].factor +
-			(double) RS_POPULARITY_SHARE * popularity[mark[i].item];
+			scale * mark[i].factor;
 
+		if (value + most < w.bar)
+			continue;
+		value += (double) RS_POPULARITY_SHARE * popularity[mark[i].item];
 		if (value >= w.bar && !is_left_out(l, &mark[i]) &&
 			!is_barred(l->items, mark[i].item))
 			rs_window_add(&w, (float) value, i, false, scratch);

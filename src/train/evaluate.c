@@ -259,13 +259,16 @@ add_user(Evaluator *e, uint32 user)
 			space[used++] = m->column[e->history[i].item];
 	t.nhidden = (uint32) (used - t.hidden);
 	n = rs_newest_positive(e->history, n, run->recommender->history_limit);
-	t.nhistory = n;
 	t.history = used;
 	t.weight = used + n;
 	for (int i = 0; i < n; i++)
 	{
-		space[t.history + i] = m->column[e->history[i].item];
-		((float *) space)[t.weight + i] = e->history[i].weight;
+		uint32		column = m->column[e->history[i].item];
+
+		if (column == RS_NO_ID)
+			continue;
+		space[t.history + t.nhistory] = column;
+		((float *) space)[t.weight + t.nhistory++] = e->history[i].weight;
 	}
 	rs_batch_add(&e->arg.batch, &t, used + 2 * (uint64) n);
 	return true;
