@@ -36,7 +36,7 @@ ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
 TAP_TESTS = 1
-PROVE_TESTS = test/t/*.pl
+PROVE_TESTS ?= test/t/*.pl
 
 RS_CFLAGS = -std=gnu99 -O3 -fvisibility=hidden -fno-math-errno -Wno-declaration-after-statement
 PG_CPPFLAGS = -I$(srcdir)/src -DRS_BUILD='"$(EXTVERSION)-$(MAJORVERSION)"'
