@@ -5,8 +5,8 @@ EXTVERSION = 0.1.0
 MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
-KERNEL = src/kernel/als.o src/kernel/bots.o src/kernel/cooccurrence.o \
-	src/kernel/csr.o src/kernel/history.o src/kernel/merge.o src/kernel/metric.o \
+KERNEL = src/kernel/als.o src/kernel/als_cg.o src/kernel/bots.o src/kernel/cooccurrence.o \
+	src/kernel/csr.o src/kernel/eigen.o src/kernel/history.o src/kernel/merge.o src/kernel/metric.o \
 	src/kernel/score.o src/kernel/simd.o src/kernel/stats.o src/kernel/topk.o
 
 # both libraries need these rooms; each links its own copy, hidden
@@ -21,7 +21,7 @@ OBJS = $(COMMON) src/recsys.o src/als.o src/metric.o src/top_k.o \
 # recsys_train.so: reached by load_external_function; links OpenBLAS
 TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o \
 	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
-	src/train/parts.o src/train/factors.o src/train/neighbors.o src/train/evaluate.o src/train/outcome.o \
+	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/neighbors.o src/train/evaluate.o src/train/outcome.o \
 	src/train/store.o
 
 # the install script is the parts in this order

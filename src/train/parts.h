@@ -49,8 +49,6 @@ extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *poli
 /* factors.c */
 extern RsFactorPart *rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split,
 									  const RsFactorSettings *settings);
-extern const RsJob rs_job_gram;
-extern const RsJob rs_job_solve;
 
 /* neighbors.c */
 extern RsNeighborPart *rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split,

@@ -33,6 +33,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "als_job.h"
 #include "parts.h"
 #include "train.h"
 
@@ -49,7 +50,7 @@ extern PGDLLEXPORT void rs_train_worker(dsm_segment *seg, shm_toc *toc);
 
 /* every job there is; workers know it by its place here */
 static const RsJob *const jobs[] = {
-	&rs_job_gram, &rs_job_solve, &rs_job_neighbors
+	&rs_job_gram, &rs_job_rotate, &rs_job_exact, &rs_job_cg, &rs_job_neighbors
 };
 
 #define NO_MORE_JOBS	(-1)
