@@ -8,9 +8,9 @@ BEGIN ATOMIC
 	SELECT CASE method
 		WHEN 'popularity' THEN '{}'
 		WHEN 'item_item' THEN '{"neighbors": 200, "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5, "shrinkage": 0}'
-		WHEN 'factors' THEN '{"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null}'
+		WHEN 'factors' THEN '{"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null}'
 		WHEN 'funnel' THEN '{"neighbors": 200, "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5, "shrinkage": 0,
-			"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null, "blend": 0.2}'
+			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null, "blend": 0.2}'
 		END::pg_catalog.jsonb;
 END;
 COMMENT ON FUNCTION recsys._default_policy_settings(text) IS
@@ -26,9 +26,9 @@ BEGIN
 			USING ERRCODE = '22023', HINT = 'Methods are popularity, item_item, factors and funnel.';
 	END IF;
 	PERFORM recsys._check_keys(settings, known, format('settings of method %s', method));
-	IF EXISTS (SELECT FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key <> 'initial_sd') THEN
+	IF EXISTS (SELECT FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key NOT IN ('alpha0', 'initial_sd')) THEN
 		RAISE EXCEPTION 'setting "%" must not be null',
-			(SELECT s.key FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key <> 'initial_sd' ORDER BY s.key LIMIT 1)
+			(SELECT s.key FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key NOT IN ('alpha0', 'initial_sd') ORDER BY s.key LIMIT 1)
 			USING ERRCODE = '22023';
 	END IF;
 	PERFORM recsys._check_number(settings, 'neighbors', 1, 100000, true);

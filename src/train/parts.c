@@ -56,7 +56,7 @@ rs_parts_factors(const RsParts *parts, const RsPolicy *policy)
 	{
 		RsFactorPart *part = lfirst(cell);
 
-		if (memcmp(&part->settings, &policy->factors, sizeof(RsFactorSettings)) == 0)
+		if (memcmp(&part->asked, &policy->factors, sizeof(RsFactorSettings)) == 0)
 			return part;
 	}
 	return NULL;

@@ -19,7 +19,8 @@ typedef struct RsNeighborPart
 
 typedef struct RsFactorPart
 {
-	RsFactorSettings settings;
+	RsFactorSettings asked;		/* as the policy has them */
+	RsFactorSettings settings;	/* as they were used */
 	float	   *item;			/* columns x factors */
 	float	   *user;			/* rows x factors */
 	float	   *gram;			/* factors x factors, of item */

@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -29,6 +27,16 @@
 " (p.settings ->> 'initial_sd')::float8, (p.settings ->> 'blend')::float8," \
 " coalesce(p.settings ->> 'solver', 'cg'), coalesce((p.settings ->> 'cg_steps')::int4, 3)"
 
+/* A number, or RS_AUTO for NULL. */
+static double
+number_or_auto(HeapTuple row, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(row, desc, column, &isnull);
+
+	return isnull ? RS_AUTO : DatumGetFloat8(value);
+}
+
 /* The current version of a policy, in the run's context. */
 static RsPolicy *
 read_policy(RsRun *run, const char *name)
@@ -38,7 +46,6 @@ read_policy(RsRun *run, const char *name)
 	RsPolicy   *p = MemoryContextAllocZero(run->context, sizeof(RsPolicy));
 	HeapTuple	row;
 	TupleDesc	desc;
-	bool		isnull;
 
 	args[0] = NameGetDatum(&run->recommender->name);
 	args[1] = CStringGetTextDatum(name);
@@ -70,19 +77,15 @@ read_policy(RsRun *run, const char *name)
 	}
 	if (p->method == RS_FACTORS || p->method == RS_FUNNEL)
 	{
-		Datum		sd;
-
 		p->factors.factors = DatumGetInt32(rs_spi_value(0, 10));
 		p->factors.sweeps = DatumGetInt32(rs_spi_value(0, 11));
-		p->factors.alpha0 = DatumGetFloat8(rs_spi_value(0, 12));
+		p->factors.alpha0 = number_or_auto(row, desc, 12);
 		p->factors.lambda = DatumGetFloat8(rs_spi_value(0, 13));
 		p->factors.nu = DatumGetFloat8(rs_spi_value(0, 14));
 		p->factors.solver = strcmp(SPI_getvalue(row, desc, 17), "exact") == 0 ?
 			RS_SOLVER_EXACT : RS_SOLVER_CG;
 		p->factors.cg_steps = DatumGetInt32(rs_spi_value(0, 18));
-		sd = SPI_getbinval(row, desc, 15, &isnull);
-		p->factors.initial_sd = isnull ? 0.1 / sqrt(p->factors.factors)
-			: DatumGetFloat8(sd);
+		p->factors.initial_sd = number_or_auto(row, desc, 15);
 	}
 	if (p->factors.factors < 0 || p->factors.factors > RS_MAX_FACTORS ||
 		p->factors.sweeps < 0 || p->factors.sweeps > MAX_SWEEPS ||

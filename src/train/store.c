@@ -219,7 +219,8 @@ parameters(const RsRun *run, const RsFactorPart *factors)
 					 run->policy->settings, run->recommender->history_limit);
 	if (factors)
 	{
-		appendStringInfo(&json, ", \"initial_sd\": %g, \"loss\": [", factors->settings.initial_sd);
+		appendStringInfo(&json, ", \"alpha0\": %.9g, \"initial_sd\": %g, \"loss\": [",
+						 factors->settings.alpha0, factors->settings.initial_sd);
 		for (int i = 0; i < factors->settings.sweeps; i++)
 			appendStringInfo(&json, "%s%.9g", i ? ", " : "", factors->loss[i]);
 		appendStringInfoString(&json, "], \"sweep_seconds\": [");

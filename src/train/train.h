@@ -28,6 +28,9 @@ typedef enum RsSolver
 	RS_SOLVER_EXACT				/* Cholesky */
 } RsSolver;
 
+/* the data decide */
+#define RS_AUTO		(-1.0)
+
 /* settings of the parts, as a policy has them; compared as bytes */
 typedef struct RsFactorSettings
 {
@@ -35,10 +38,10 @@ typedef struct RsFactorSettings
 	int			sweeps;
 	int			solver;			/* RsSolver */
 	int			cg_steps;
-	double		alpha0;
+	double		alpha0;			/* or RS_AUTO */
 	double		lambda;
 	double		nu;
-	double		initial_sd;
+	double		initial_sd;		/* or RS_AUTO */
 } RsFactorSettings;
 
 typedef struct RsPolicy
