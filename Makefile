@@ -7,7 +7,7 @@ MODULE_big = recsys
 # PostgreSQL-free kernels, in both libraries
 KERNEL = src/kernel/als.o src/kernel/bots.o src/kernel/cooccurrence.o \
 	src/kernel/csr.o src/kernel/history.o src/kernel/merge.o src/kernel/metric.o \
-	src/kernel/score.o src/kernel/simd.o src/kernel/stats.o src/kernel/topk.o
+	src/kernel/score.o src/kernel/select.o src/kernel/simd.o src/kernel/stats.o src/kernel/topk.o
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/array.o src/idmap.o src/owner.o src/registry.o src/stream.o
@@ -20,7 +20,7 @@ OBJS = $(COMMON) src/recsys.o src/als.o src/metric.o src/top_k.o \
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
 TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o \
-	src/train/bots.o src/train/split.o src/train/parts.o src/train/evaluate.o src/train/outcome.o \
+	src/train/bots.o src/train/split.o src/train/cap.o src/train/parts.o src/train/evaluate.o src/train/outcome.o \
 	src/train/store.o
 
 # the install script is the parts in this order

@@ -48,18 +48,21 @@ train_neighbors(RsRun *run, const RsMatrix *m, const RsCoocSettings *settings)
 	RsNeighbor *row = palloc_extended((Size) settings->neighbors * sizeof(RsNeighbor), MCXT_ALLOC_HUGE);
 	uint64		allocated = Max((uint64) nitems * 8, 1024);
 	uint64		n = 0;
+	RsCapped	capped;
 
 	part->settings = *settings;
+	rs_cap_histories(run, m, settings->history_cap, &capped);
+	part->users_cut = capped.users_cut;
 	rs_run_charge(run, rs_cooc_workspace(nitems, settings->neighbors), "item neighbours");
 	work = palloc_extended(rs_cooc_workspace(nitems, settings->neighbors), MCXT_ALLOC_HUGE);
 	part->start = rs_run_alloc(run, ((Size) nitems + 1) * sizeof(uint64), "item neighbours");
 	part->neighbor = rs_run_alloc(run, allocated * sizeof(RsNeighbor), "item neighbours");
 	part->start[0] = 0;
-	rs_cooc_user_weights(&m->users, settings->activity, user_weight);
-	rs_cooc_workspace_init(work, nitems);
+	rs_cooc_user_weights(&capped.users, settings->activity, user_weight);
+	rs_cooc_workspace_init(work, &capped.items, settings);
 	for (uint32 i = 0; i < nitems; i++)
 	{
-		int			found = rs_cooc_row(&m->items, &m->users, user_weight, settings,
+		int			found = rs_cooc_row(&capped.items, &capped.users, user_weight, settings,
 										i, work, row);
 
 		while (n + found > allocated)
@@ -73,6 +76,7 @@ train_neighbors(RsRun *run, const RsMatrix *m, const RsCoocSettings *settings)
 		part->start[i + 1] = n;
 		CHECK_FOR_INTERRUPTS();
 	}
+	rs_cap_free(&capped);
 	pfree(row);
 	pfree(work);
 	pfree(user_weight);

@@ -25,7 +25,47 @@
 " (p.settings ->> 'shrinkage')::float8, (p.settings ->> 'factors')::int4," \
 " (p.settings ->> 'sweeps')::int4, (p.settings ->> 'alpha0')::float8," \
 " (p.settings ->> 'lambda')::float8, (p.settings ->> 'nu')::float8," \
-" (p.settings ->> 'initial_sd')::float8, (p.settings ->> 'blend')::float8"
+" (p.settings ->> 'initial_sd')::float8, (p.settings ->> 'blend')::float8," \
+" coalesce(p.settings ->> 'similarity', 'general'), coalesce(p.settings ->> 'votes', 'one')," \
+" (p.settings ->> 'history_cap')::int4, (p.settings ->> 'alpha')::float8," \
+" (p.settings ->> 'beta')::float8"
+
+/* for policies older than the setting */
+#define DEFAULT_HISTORY_CAP	10000
+
+/* A number among the settings; absent is for those that do not hold. */
+static double
+number(int column, double absent)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? absent : DatumGetFloat8(value);
+}
+
+/* Settings of the neighbours, from columns 5 to 9 and 17 to 21. */
+static void
+read_neighbors(RsCoocSettings *s)
+{
+	HeapTuple	row = SPI_tuptable->vals[0];
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	const char *similarity = SPI_getvalue(row, desc, 17);
+	bool		isnull;
+	Datum		cap = SPI_getbinval(row, desc, 19, &isnull);
+
+	s->neighbors = DatumGetInt32(rs_spi_value(0, 5));
+	s->activity = number(6, 0);
+	s->source_exponent = number(7, 0);
+	s->target_exponent = number(8, 0);
+	s->shrinkage = number(9, 0);
+	if (!rs_cooc_by_name(similarity, number(20, 0), number(21, 0), s))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("similarity \"%s\" is unknown", similarity)));
+	s->by_weight = strcmp(SPI_getvalue(row, desc, 18), "weight") == 0;
+	s->history_cap = isnull ? DEFAULT_HISTORY_CAP : DatumGetInt32(cap);
+}
 
 /* The current version of a policy, in the run's context. */
 static RsPolicy *
@@ -59,13 +99,7 @@ read_policy(RsRun *run, const char *name)
 	p->method = rs_method(SPI_getvalue(row, desc, 3));
 	p->settings = MemoryContextStrdup(run->context, SPI_getvalue(row, desc, 4));
 	if (p->method == RS_ITEM_ITEM || p->method == RS_FUNNEL)
-	{
-		p->neighbors.neighbors = DatumGetInt32(rs_spi_value(0, 5));
-		p->neighbors.activity = DatumGetFloat8(rs_spi_value(0, 6));
-		p->neighbors.source_exponent = DatumGetFloat8(rs_spi_value(0, 7));
-		p->neighbors.target_exponent = DatumGetFloat8(rs_spi_value(0, 8));
-		p->neighbors.shrinkage = DatumGetFloat8(rs_spi_value(0, 9));
-	}
+		read_neighbors(&p->neighbors);
 	if (p->method == RS_FACTORS || p->method == RS_FUNNEL)
 	{
 		Datum		sd;
@@ -82,6 +116,8 @@ read_policy(RsRun *run, const char *name)
 	if (p->factors.factors < 0 || p->factors.factors > RS_MAX_FACTORS ||
 		p->factors.sweeps < 0 || p->factors.sweeps > MAX_SWEEPS ||
 		p->neighbors.neighbors < 0 || p->neighbors.neighbors > MAX_NEIGHBORS ||
+		p->neighbors.history_cap < 0 ||
+		(p->neighbors.neighbors == 0) != (p->neighbors.history_cap == 0) ||
 		(p->factors.factors == 0) != (p->factors.sweeps == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

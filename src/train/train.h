@@ -61,9 +61,18 @@ typedef struct RsMatrix
 	TimestampTz until;
 } RsMatrix;
 
+/* The matrix with histories of at most so many items. */
+typedef struct RsCapped
+{
+	RsCsr		users;
+	RsCsr		items;
+	uint32		users_cut;		/* if 0, the matrix's own arrays */
+} RsCapped;
+
 typedef struct RsNeighborPart
 {
 	RsCoocSettings settings;
+	uint32		users_cut;		/* users whose history was capped */
 	uint64	   *start;			/* by column, ncolumns + 1 */
 	RsNeighbor *neighbor;
 } RsNeighborPart;
@@ -163,6 +172,11 @@ typedef struct RsBot
 	double		threshold;
 } RsBot;
 extern List *rs_list_bots(RsRun *run, TimestampTz before);
+
+/* cap.c */
+extern void rs_cap_histories(RsRun *run, const RsMatrix *m, int cap,
+							 RsCapped *out);
+extern void rs_cap_free(RsCapped *capped);
 
 /* parts.c */
 extern RsParts *rs_parts_make(RsRun *run, RsMatrix *matrix, List *policies);
