@@ -8,10 +8,10 @@ BEGIN ATOMIC
 	SELECT CASE method
 		WHEN 'popularity' THEN '{}'
 		WHEN 'item_item' THEN '{"neighbors": 200, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
-			"alpha": 1, "beta": 0.5, "shrinkage": 0, "votes": "one", "history_cap": 10000}'
+			"shrinkage": 0, "votes": "one", "history_cap": 10000}'
 		WHEN 'factors' THEN '{"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "initial_sd": null}'
 		WHEN 'funnel' THEN '{"neighbors": 200, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
-			"alpha": 1, "beta": 0.5, "shrinkage": 0, "votes": "one", "history_cap": 10000,
+			"shrinkage": 0, "votes": "one", "history_cap": 10000,
 			"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "initial_sd": null, "blend": 0.2}'
 		END::pg_catalog.jsonb;
 END;
@@ -71,6 +71,9 @@ BEGIN
 	IF known IS NULL THEN
 		RAISE EXCEPTION 'unknown method "%"', method
 			USING ERRCODE = '22023', HINT = 'Methods are popularity, item_item, factors and funnel.';
+	END IF;
+	IF known ? 'similarity' THEN
+		known := known || '{"alpha": 1, "beta": 0.5}';	-- of similarities that are not the default
 	END IF;
 	PERFORM recsys._check_keys(settings, known, format('settings of method %s', method));
 	IF EXISTS (SELECT FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key <> 'initial_sd') THEN
