@@ -26,6 +26,7 @@
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "libpq/pqformat.h"
+#include "port/pg_bswap.h"
 
 #include "item.h"
 #include "kernel/hash.h"
@@ -350,8 +351,18 @@ typedef struct Candidate
 {
 	int32		users;
 	int32		length;
+	uint64		first;			/* bytes, as a number that sorts like them */
 	const char *bytes;
 } Candidate;
+
+static inline uint64
+first_bytes(const char *bytes, int length)
+{
+	uint64		word = 0;
+
+	memcpy(&word, bytes, Min(length, sizeof(word)));
+	return pg_ntoh64(word);
+}
 
 /* in more lists first, then by bytes */
 static inline int
@@ -359,6 +370,8 @@ compare_candidates(const Candidate *a, const Candidate *b)
 {
 	if (a->users != b->users)
 		return a->users > b->users ? -1 : 1;
+	if (a->first != b->first)
+		return a->first < b->first ? -1 : 1;
 	return rs_item_compare(a->bytes, a->length, b->bytes, b->length);
 }
 
@@ -382,7 +395,9 @@ best_candidates(const TopState *state, int *n)
 
 		c[*n].users = e->users;
 		c[*n].length = e->length;
-		c[(*n)++].bytes = entry_bytes(state, e);
+		c[*n].bytes = entry_bytes(state, e);
+		c[*n].first = first_bytes(c[*n].bytes, e->length);
+		(*n)++;
 	}
 	sort_candidates(c, *n);
 	*n = Min(*n, state->k);
