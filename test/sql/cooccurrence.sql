@@ -156,6 +156,22 @@ SELECT recsys.cooccurrence_top(items, 1, 1 + cardinality(items)) FROM cooc_hand;
 SELECT recsys.cooccurrence_top(items, cardinality(items), 3) FROM cooc_hand; \echo :SQLSTATE
 SELECT recsys.cooccurrence_top(ARRAY['=r/postgres'::aclitem], '=r/postgres'::aclitem, 1); \echo :SQLSTATE
 
+-- four buckets of users: an item's lists lie in all four, whose states are combined
+CREATE TABLE cooc_parted (user_id int8, item_id int, items int[]) PARTITION BY HASH (user_id);
+SELECT format('CREATE TABLE cooc_parted_%s PARTITION OF cooc_parted FOR VALUES WITH (MODULUS 4, REMAINDER %1$s)', b) FROM generate_series(0, 3) b \gexec
+INSERT INTO cooc_parted SELECT user_id, item_id, items FROM cooc_pair JOIN cooc_list USING (user_id);
+ANALYZE cooc_parted;
+SET enable_partitionwise_aggregate = on;
+SET enable_sort = off;
+EXPLAIN (COSTS OFF) SELECT item_id, recsys.cooccurrence_top(items, item_id, 20) FROM cooc_parted GROUP BY item_id;
+SELECT count(*) > 50 AS many, bool_and(a.items = b.items) AS items, bool_and(a.counts = b.counts) AS counts
+FROM (SELECT item_id, recsys.cooccurrence_top(items, item_id, 20) AS items, recsys.cooccurrence_counts(items, item_id, 20) AS counts
+		FROM cooc_parted GROUP BY item_id) a
+	JOIN (SELECT item_id, recsys.cooccurrence_top(items, item_id, 20) AS items, recsys.cooccurrence_counts(items, item_id, 20) AS counts
+		FROM cooc_pair JOIN cooc_list USING (user_id) GROUP BY item_id) b USING (item_id);
+RESET enable_partitionwise_aggregate;
+RESET enable_sort;
+
 -- parallel: workers' states are serialized, sent and combined
 CREATE TABLE cooc_large AS
 SELECT n % 7 AS self, ARRAY(SELECT DISTINCT (n * i * i) % 97 FROM generate_series(1, 12) i ORDER BY 1) AS items,
@@ -197,4 +213,4 @@ SELECT recsys.drop_recommender('cooc');
 DROP SCHEMA cooc_shop CASCADE;
 DROP VIEW cooc_answer;
 DROP FUNCTION cooc_expected, cooc_formula, cooc_klogk;
-DROP TABLE cooc_pair, cooc_model, cooc_list, cooc_hand, cooc_large, cooc_serial, cooc_workers, cooc_both;
+DROP TABLE cooc_pair, cooc_model, cooc_list, cooc_hand, cooc_parted, cooc_large, cooc_serial, cooc_workers, cooc_both;
