@@ -40,6 +40,7 @@ PG_FUNCTION_INFO_V1(recsys_cooccurrence_counts_final);
 
 #define STATE_VERSION	1
 #define FIRST_ENTRIES	16
+#define WORD_BYTES		((int) sizeof(uint64))
 
 typedef struct Entry
 {
@@ -97,12 +98,12 @@ hash_item(const char *bytes, int length)
 	uint64		word = 0;
 	uint32		half;
 
-	if (length == sizeof(half))
+	if (length == (int) sizeof(half))
 	{
 		memcpy(&half, bytes, sizeof(half));
 		return rs_hash64(half);
 	}
-	if (length > sizeof(word))
+	if (length > WORD_BYTES)
 		return hash_bytes_extended((const unsigned char *) bytes, length, 0);
 	memcpy(&word, bytes, length);
 	return rs_hash64(word);
@@ -125,7 +126,7 @@ find_entry(TopState *state, int length)
 	{
 		e = &state->entry[state->slot[s] - 1];
 		if (e->hash == hash && e->length == length &&
-			(length <= sizeof(uint64) || memcmp(entry_bytes(state, e), bytes, length) == 0))
+			(length <= WORD_BYTES || memcmp(entry_bytes(state, e), bytes, length) == 0))
 		{
 			state->bytes.len -= length;
 			return e;
@@ -360,7 +361,7 @@ first_bytes(const char *bytes, int length)
 {
 	uint64		word = 0;
 
-	memcpy(&word, bytes, Min(length, sizeof(word)));
+	memcpy(&word, bytes, Min(length, WORD_BYTES));
 	return pg_ntoh64(word);
 }
 

@@ -28,12 +28,12 @@ is_known(Oid base)
 }
 
 static void
-copy_exactly(void *to, Size size, const char *bytes, int length)
+copy_exactly(void *to, int size, const char *bytes, int length)
 {
 	if (length != size)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("an item of a state has %d bytes instead of %zu", length, size)));
+				 errmsg("an item of a state has %d bytes instead of %d", length, size)));
 	memcpy(to, bytes, size);
 }
 

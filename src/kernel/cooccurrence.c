@@ -142,7 +142,7 @@ rs_cooc_workspace_init(void *work, const RsCsr *item_users,
 	w->sum = (Accumulator *) (w + 1);
 	w->target = (double *) (w->sum + nitems);
 	w->klogk = w->target;
-	w->key = (uint64_t *) (w->target + target_length(nitems));
+	w->key = (uint64_t *) (void *) (w->target + target_length(nitems));
 	w->scratch = w->key + nitems;
 	w->touched = (uint32_t *) (w->scratch + scratch_length(settings->neighbors));
 	memset(w->sum, 0, nitems * sizeof(Accumulator));
