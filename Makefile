@@ -7,13 +7,13 @@ MODULE_big = recsys
 # PostgreSQL-free kernels, in both libraries
 KERNEL = src/kernel/als.o src/kernel/als_cg.o src/kernel/bots.o src/kernel/cooccurrence.o \
 	src/kernel/csr.o src/kernel/eigen.o src/kernel/history.o src/kernel/merge.o src/kernel/metric.o \
-	src/kernel/score.o src/kernel/simd.o src/kernel/stats.o src/kernel/topk.o
+	src/kernel/score.o src/kernel/select.o src/kernel/simd.o src/kernel/stats.o src/kernel/topk.o
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/array.o src/idmap.o src/owner.o src/registry.o src/stream.o
 
 # recsys.so: every SQL-declared function; links no BLAS
-OBJS = $(COMMON) src/recsys.o src/als.o src/metric.o src/top_k.o \
+OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
 	src/definition.o src/report.o src/run.o src/train_door.o src/argument.o src/cache.o src/history.o src/filter.o src/recommend.o src/score.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
@@ -25,13 +25,13 @@ TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o \
 	src/train/store.o
 
 # the install script is the parts in this order
-SQL_PARTS = head registry array als metric top_k check interaction definition \
+SQL_PARTS = head registry array als metric top_k cooccurrence check interaction definition \
 	policy quality detect_bots train evaluate retrain serve demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric top_k definition interaction quality detect_bots demo_shop \
-	train reproduce evaluate recommend rights abuse badinput
+	train cooccurrence reproduce evaluate recommend rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys

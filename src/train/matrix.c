@@ -85,12 +85,12 @@ rs_shared_csr(const RsSharedCsr *m)
 	return csr;
 }
 
-static RsSharedCsr
-alloc_csr(RsRun *run, const RsSplit *split, uint32 nrows, uint32 ncols, uint64 pairs)
+RsSharedCsr
+rs_share_csr(RsRun *run, MemoryContext context, uint32 nrows, uint32 ncols, uint64 pairs)
 {
 	RsSharedCsr m = {{0}};
 
-	m.memory = rs_share(run, split->context, ((Size) nrows + 1) * sizeof(uint64) +
+	m.memory = rs_share(run, context, ((Size) nrows + 1) * sizeof(uint64) +
 						pairs * (sizeof(uint32) + sizeof(float)), "the matrix");
 	m.nrows = nrows;
 	m.ncols = ncols;
@@ -152,10 +152,10 @@ rs_matrix_make(RsRun *run, const RsSplit *split)
 	pairs = mark_pairs(run, split, m, history);
 	nrows = number_marked(m->row, nusers, m->user);
 	ncols = number_marked(m->column, nitems, m->item);
-	m->shared_users = alloc_csr(run, split, nrows, ncols, pairs);
+	m->shared_users = rs_share_csr(run, context, nrows, ncols, pairs);
 	m->users = rs_shared_csr(&m->shared_users);
 	fill_rows(run, split, m, history);
-	m->shared_items = alloc_csr(run, split, ncols, nrows, pairs);
+	m->shared_items = rs_share_csr(run, context, ncols, nrows, pairs);
 	m->items = rs_shared_csr(&m->shared_items);
 	rs_csr_transpose(&m->users, &m->items);
 	pfree(history);

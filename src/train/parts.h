@@ -13,6 +13,7 @@
 typedef struct RsNeighborPart
 {
 	RsCoocSettings settings;
+	uint32		users_cut;		/* users whose history was capped */
 	uint64	   *start;			/* by column, ncolumns + 1 */
 	RsNeighbor *neighbor;
 } RsNeighborPart;

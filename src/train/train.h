@@ -183,7 +183,9 @@ extern uint64 rs_longest_history(const RsRun *run);
 /* matrix.c: the pairs of a split's train side */
 extern RsMatrix *rs_matrix_make(RsRun *run, const RsSplit *split);
 
-/* in whatever process of the team */
+/* room for a matrix of so many pairs; its place in whatever process */
+extern RsSharedCsr rs_share_csr(RsRun *run, MemoryContext context, uint32 nrows,
+								uint32 ncols, uint64 pairs);
 extern RsCsr rs_shared_csr(const RsSharedCsr *m);
 
 /* bots.c */
