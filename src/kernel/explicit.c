@@ -273,8 +273,9 @@ rs_explicit_biases(const RsExplicit *model, const RsCsr *users,
 				   RsExplicitSide *item)
 {
 	RsExplicit	plain = *model;
-	RsExplicitSide of_user = {NULL, user->bias};
-	RsExplicitSide of_item = {NULL, item->bias};
+	float		none = 0;		/* an address, for no factors and no scratch */
+	RsExplicitSide of_user = {&none, user->bias};
+	RsExplicitSide of_item = {&none, item->bias};
 	int			sweep;
 
 	plain.factors = 0;
@@ -284,9 +285,9 @@ rs_explicit_biases(const RsExplicit *model, const RsCsr *users,
 	{
 		double		change = 0;
 
-		if (rs_explicit_rows(&plain, items, 0, items->nrows, &of_user, NULL,
+		if (rs_explicit_rows(&plain, items, 0, items->nrows, &of_user, &none,
 							 &of_item, &change) != 0 ||
-			rs_explicit_rows(&plain, users, 0, users->nrows, &of_item, NULL,
+			rs_explicit_rows(&plain, users, 0, users->nrows, &of_item, &none,
 							 &of_user, &change) != 0)
 			return -1;
 		if (change <= RS_BIAS_TOLERANCE *
