@@ -128,58 +128,86 @@ rs_bpr_plan(const RsBprSettings *s, const RsCsr *items, int round,
 	}
 }
 
-/* The item of the plan's entries first .. last - 1 that the number h means. */
+/*
+ * The item of the plan's entries first .. last - 1 that the number h means.
+ * The halving has no branch to mispredict, as what is looked for is random.
+ */
 static uint32_t
 draw_item(const RsBprSettings *s, const RsBprPlan *plan, uint32_t first,
 		  uint32_t last, uint64_t h)
 {
+	const double *base;
+	uint32_t	n = last - first;
 	double		goal;
-	uint32_t	low = first;
-	uint32_t	high = last - 1;
 
 	if (s->exponent == 0)
-		return plan->item[first + (uint32_t) ((h >> 32) * (last - first) >> 32)];
+		return plan->item[first + (uint32_t) ((h >> 32) * n >> 32)];
 
+	base = plan->weight + first;
 	goal = (h >> 11) * 0x1p-53 * plan->weight[last - 1];
-	while (low < high)
+	while (n > 1)
 	{
-		uint32_t	middle = low + (high - low) / 2;
+		uint32_t	half = n / 2;
 
-		if (plan->weight[middle] <= goal)
-			low = middle + 1;
-		else
-			high = middle;
+		base += base[half - 1] <= goal ? half : 0;
+		n -= half;
 	}
-	return plan->item[low];
+	return plan->item[base - plan->weight];
 }
 
 /* Whether a row has a column. */
 static bool
 row_has(const RsCsr *m, uint32_t row, uint32_t col)
 {
-	uint64_t	low = m->start[row];
-	uint64_t	end = m->start[(size_t) row + 1];
-	uint64_t	high = end;
+	const uint32_t *base = m->col + m->start[row];
+	uint64_t	n = m->start[(size_t) row + 1] - m->start[row];
 
-	while (low < high)
+	while (n > 1)
 	{
-		uint64_t	middle = low + (high - low) / 2;
+		uint64_t	half = n / 2;
 
-		if (m->col[middle] < col)
-			low = middle + 1;
-		else
-			high = middle;
+		base += base[half - 1] < col ? half : 0;
+		n -= half;
 	}
-	return low < end && m->col[low] == col;
+	return n == 1 && *base == col;
+}
+
+/*
+ * The loss of many triples.  The sum of ln(1 + e) is gathered as a product, e
+ * being at most 1, because a logarithm costs as much as the rest of a step.
+ */
+typedef struct Losses
+{
+	double		sum;
+	double		product;
+	uint64_t	triples;
+} Losses;
+
+/* a product that is far from overflow */
+#define RS_LARGE_PRODUCT	1e200
+
+/* Adds one triple's -ln sigma(d), given e = exp(-|d|). */
+static inline void
+add_loss(Losses *l, float d, float e)
+{
+	if (d < 0)
+		l->sum -= d;
+	l->product *= 1.0 + e;
+	if (l->product > RS_LARGE_PRODUCT)
+	{
+		l->sum += log(l->product);
+		l->product = 1;
+	}
+	l->triples++;
 }
 
 /*
  * One step down the gradient of a triple's loss; rate is the round's.  Adds
  * the triple's loss before the step.  Returns -1 if it is not finite.
  */
-static int
+static inline int
 step(const RsBprSettings *s, RsBprModel *model, uint32_t user,
-	 uint32_t positive, uint32_t negative, float rate, RsBprLoss *loss)
+	 uint32_t positive, uint32_t negative, float rate, Losses *loss)
 {
 	int			f = s->factors;
 	float	   *restrict x = model->user + (size_t) user * f;
@@ -195,8 +223,7 @@ step(const RsBprSettings *s, RsBprModel *model, uint32_t user,
 
 	if (!isfinite(d))
 		return -1;
-	loss->sum += (d > 0 ? 0 : -d) + log1pf(e);
-	loss->triples++;
+	add_loss(loss, d, e);
 	for (k = 0; k < f; k++)
 	{
 		float		xk = x[k];
@@ -227,6 +254,7 @@ rs_bpr_block(const RsBprSettings *s, const RsCsr *users,
 	uint32_t	last = plan->start[item_part + 1];
 	uint32_t	end = rs_bpr_first_user(users, plan->parts, user_part + 1);
 	uint32_t	user = rs_bpr_first_user(users, plan->parts, user_part);
+	Losses		losses = {0, 1, 0};
 	uint64_t	e;
 
 	for (; user < end; user++)
@@ -247,10 +275,12 @@ rs_bpr_block(const RsBprSettings *s, const RsCsr *users,
 					break;
 			}
 			if (try < RS_BPR_TRIES &&
-				step(s, model, user, users->col[e], negative, rate, loss) != 0)
+				step(s, model, user, users->col[e], negative, rate, &losses) != 0)
 				return -1;
 		}
 	}
+	loss->sum += losses.sum + log(losses.product);
+	loss->triples += losses.triples;
 	return 0;
 }
 
