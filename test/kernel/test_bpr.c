@@ -170,7 +170,8 @@ triple_loss(const World *w, const double *p)
 	for (k = 0; k < f; k++)
 	{
 		d += p[k] * (p[f + k] - p[2 * f + k]);
-		squares += p[k] * p[k] + p[f + k] * p[f + k] + p[2 * f + k] * p[2 * f + k];
+		squares += p[k] * p[k] + p[f + k] * p[f + k] +
+			p[2 * f + k] * p[2 * f + k];
 	}
 	return log1p(exp(-d)) + w->s.ridge / 2 * squares;
 }
