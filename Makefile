@@ -5,9 +5,8 @@ EXTVERSION = 0.1.0
 MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
-KERNEL = src/kernel/als.o src/kernel/als_cg.o src/kernel/bots.o src/kernel/cooccurrence.o \
-	src/kernel/csr.o src/kernel/eigen.o src/kernel/history.o src/kernel/merge.o src/kernel/metric.o \
-	src/kernel/score.o src/kernel/select.o src/kernel/simd.o src/kernel/stats.o src/kernel/topk.o
+KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr eigen \
+	explicit history merge metric score select simd stats topk)
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/array.o src/idmap.o src/owner.o src/registry.o src/stream.o
