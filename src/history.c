@@ -83,7 +83,7 @@ read_events(RsRecommender *r, Datum user, bool has_as_of, TimestampTz as_of,
 					user, has_as_of, as_of, lengthof(types), types);
 	e->n = 0;
 	e->event = palloc((n + 1) * sizeof(RsEvent));
-	e->items = rs_idmap_create(r->item_type, CurrentMemoryContext);
+	e->items = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
 	for (uint64 i = 0; i < n; i++)
 	{
 		RsEvent    *event = &e->event[e->n];
@@ -166,7 +166,7 @@ rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 	bool		truncated;
 
 	check_source(r);
-	h->hidden = rs_idmap_create(r->item_type, CurrentMemoryContext);
+	h->hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
 	read_events(r, user, has_as_of, as_of, limit, &e);
 	truncated = (e.n >= limit);
 	qsort(e.event, e.n, sizeof(RsEvent), rs_event_compare);
@@ -196,8 +196,8 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 	Datum	   *values = rs_elements(DatumGetArrayTypeP(items), r->item_type, &n);
 	Events		e;
 
-	h->hidden = rs_idmap_create(r->item_type, CurrentMemoryContext);
-	e.items = rs_idmap_create(r->item_type, CurrentMemoryContext);
+	h->hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
+	e.items = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
 	e.event = palloc0((n + 1) * sizeof(RsEvent));
 	e.n = 0;
 	for (int i = 0; i < n; i++)
