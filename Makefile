@@ -20,7 +20,8 @@ OBJS = $(COMMON) src/recsys.o src/als.o src/metric.o src/top_k.o \
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
 TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o \
-	src/train/bots.o src/train/split.o src/train/parts.o src/train/evaluate.o src/train/outcome.o \
+	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
+	src/train/parts.o src/train/factors.o src/train/neighbors.o src/train/evaluate.o src/train/outcome.o \
 	src/train/store.o
 
 # the install script is the parts in this order

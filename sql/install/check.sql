@@ -60,6 +60,17 @@ END $$;
 COMMENT ON FUNCTION recsys._check_number(jsonb, text, float8, float8, boolean) IS
 'raises 22023 unless the setting is absent, null or a number within its bounds';
 
+CREATE FUNCTION recsys._check_choice(settings jsonb, key text, choices text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF settings -> key IS NOT NULL AND (jsonb_typeof(settings -> key) <> 'string' OR settings ->> key <> ALL (choices)) THEN
+		RAISE EXCEPTION 'setting "%" is %, must be one of %', key, settings -> key, array_to_string(choices, ', ')
+			USING ERRCODE = '22023';
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._check_choice(jsonb, text, text[]) IS
+'raises 22023 unless the setting is absent or one of the choices';
+
 CREATE FUNCTION recsys._check_settings(settings jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -6,7 +6,7 @@ DECLARE
 	run int8 := recsys._open_run(evaluate.recommender, false);
 BEGIN
 	PERFORM recsys._train_open(run, evaluate.recommender, evaluate.policies, evaluate.cutoff, evaluate.random_split, evaluate.k,
-		evaluate.per_user, evaluate.seed, evaluate.memory, false);
+		evaluate.per_user, evaluate.seed, NULL, evaluate.memory, false);
 	PERFORM recsys._run_stages(run, ARRAY['load', 'split', 'train', 'evaluate']);
 	RETURN run;
 END $$;

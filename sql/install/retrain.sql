@@ -67,11 +67,8 @@ BEGIN
 			WHEN publish IS NULL THEN 'publish' WHEN random_split IS NULL THEN 'random_split' WHEN seed IS NULL THEN 'seed' ELSE 'verbose' END
 			USING ERRCODE = '22004';
 	END IF;
-	IF workers < 0 THEN
-		RAISE EXCEPTION 'workers is %, must not be negative', workers USING ERRCODE = '22023';
-	END IF;
 	run := recsys._open_run(recommender, true);
-	PERFORM recsys._train_open(run, recommender, nullif(ARRAY[policy], ARRAY[NULL::name]), cutoff, random_split, '{5,10,20,50}', false, seed, memory, retrain.verbose);
+	PERFORM recsys._train_open(run, recommender, nullif(ARRAY[policy], ARRAY[NULL::name]), cutoff, random_split, '{5,10,20,50}', false, seed, workers, memory, retrain.verbose);
 	stages := CASE WHEN evaluate THEN ARRAY['load', 'split', 'train', 'evaluate'] ELSE ARRAY['load'] END
 		|| ARRAY['bots', 'train_all', 'write']
 		|| CASE WHEN publish THEN ARRAY['publish', 'maintain'] ELSE ARRAY['maintain'] END;

@@ -41,9 +41,9 @@ COMMENT ON FUNCTION recsys._open_run(name, boolean) IS
 'takes the lock of a recommender, marks runs that died, and registers a new run; returns its run_id';
 
 CREATE FUNCTION recsys._train_open(run_id int8, recommender name, policies name[], cutoff timestamptz,
-	random_split boolean, ks int4[], per_user boolean, seed int8, memory text, verbose boolean) RETURNS void
+	random_split boolean, ks int4[], per_user boolean, seed int8, workers int4, memory text, verbose boolean) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_open';
-COMMENT ON FUNCTION recsys._train_open(int8, name, name[], timestamptz, boolean, int4[], boolean, int8, text, boolean) IS
+COMMENT ON FUNCTION recsys._train_open(int8, name, name[], timestamptz, boolean, int4[], boolean, int8, int4, text, boolean) IS
 'prepares this backend for the stages of a run over policies (NULL: the live one), of which the last is the one to train for good';
 
 CREATE FUNCTION recsys._train_stage(run_id int8, stage text, OUT rows_in int8, OUT rows_out int8, OUT bytes int8, OUT model_id int8)
@@ -127,7 +127,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	run int8 := recsys._open_run(train.recommender, false);
 BEGIN
-	PERFORM recsys._train_open(run, train.recommender, nullif(ARRAY[train.policy], ARRAY[NULL::name]), train.cutoff, false, '{10}', false, train.seed, train.memory, false);
+	PERFORM recsys._train_open(run, train.recommender, nullif(ARRAY[train.policy], ARRAY[NULL::name]), train.cutoff, false, '{10}', false, train.seed, NULL, train.memory, false);
 	RETURN recsys._run_stages(run, ARRAY['load', CASE WHEN train.cutoff IS NULL THEN 'train_all' ELSE 'train_before' END, 'write']);
 END $$;
 COMMENT ON FUNCTION recsys.train(name, name, timestamptz, int8, text) IS

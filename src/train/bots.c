@@ -116,6 +116,21 @@ rs_list_bots(RsRun *run, TimestampTz before)
 	return bots;
 }
 
+/* Users that are bots by what lies before an instant; all false if off. */
+bool *
+rs_find_bots(RsRun *run, MemoryContext context, TimestampTz before)
+{
+	uint32		nusers = rs_idmap_count(run->users);
+	bool	   *bot = rs_run_alloc_in(run, context, nusers * sizeof(bool), "bots");
+	ListCell   *cell;
+
+	memset(bot, 0, nusers * sizeof(bool));
+	if (run->recommender->bots_enabled)
+		foreach(cell, rs_list_bots(run, before))
+			bot[((RsBot *) lfirst(cell))->user] = true;
+	return bot;
+}
+
 /* _detect_bots(recommender, before): loads, unless an open run has loaded. */
 Datum
 rs_detect_bots(PG_FUNCTION_ARGS)

@@ -68,11 +68,11 @@ is_relevant(const RsRun *run, const RsEvent *e)
 static void
 collect_relevant(RsRun *run, RsEvaluation *ev, Work *w, TestUser *t)
 {
-	const RsMatrix *m = run->train;
+	const RsMatrix *m = run->split->matrix;
 	int			n = 0;
 
 	for (uint64 i = run->user_start[t->user]; i < run->user_start[t->user + 1]; i++)
-		if (!rs_in_train(run, t->user, &run->event[i]) &&
+		if (rs_in_test(run, run->split, t->user, &run->event[i]) &&
 			is_relevant(run, &run->event[i]))
 			w->test[n++] = run->event[i];
 	n = rs_merge_events(w->test, n, PG_INT64_MAX, run->recommender->merge,
@@ -98,7 +98,7 @@ collect_relevant(RsRun *run, RsEvaluation *ev, Work *w, TestUser *t)
 static bool
 prepare_user(RsRun *run, RsEvaluation *ev, Work *w, uint32 user, TestUser *t)
 {
-	const RsMatrix *m = run->train;
+	const RsMatrix *m = run->split->matrix;
 	int			n;
 
 	memset(t, 0, sizeof(*t));
@@ -106,7 +106,7 @@ prepare_user(RsRun *run, RsEvaluation *ev, Work *w, uint32 user, TestUser *t)
 	collect_relevant(run, ev, w, t);
 	if (t->nrelevant == 0)
 		return false;
-	n = rs_user_history(run, user, true, w->history);
+	n = rs_user_history(run, run->split, user, w->history);
 	t->owned = palloc((n + 1) * sizeof(uint32));
 	for (int i = 0; i < n; i++)
 		if ((w->history[i].flags & RS_OWNED) &&
@@ -131,7 +131,7 @@ block_products(const RsRun *run, Work *w, const RsFactorPart *p,
 			   const TestUser *users, int n)
 {
 	const RsFactorSettings *s = &p->settings;
-	uint32		ncols = run->train->users.ncols;
+	uint32		ncols = run->split->matrix->users.ncols;
 
 	for (int i = 0; i < n; i++)
 		rs_als_row(s->factors, p->gram, (float) s->alpha0,
@@ -202,9 +202,9 @@ score_user(RsRun *run, RsEvaluation *ev, Work *w, const TestUser *t,
 		return;
 	for (int i = 0; is_new && i < t->nowned; i++)
 		w->hidden[t->owned[i]] = true;
-	rs_blend(neighbor, product, run->parts->popularity,
-			 is_new ? w->hidden : NULL, run->train->users.ncols, p->blend, w->score);
-	n = rs_topk_float(w->score, run->train->users.ncols, ev->kmax, w->top);
+	rs_blend(neighbor, product, run->split->parts->popularity,
+			 is_new ? w->hidden : NULL, run->split->matrix->users.ncols, p->blend, w->score);
+	n = rs_topk_float(w->score, run->split->matrix->users.ncols, ev->kmax, w->top);
 	for (int i = 0; is_new && i < t->nowned; i++)
 		w->hidden[t->owned[i]] = false;
 	mark_hits(t, w->top, n, w->hit);
@@ -216,13 +216,13 @@ score_user(RsRun *run, RsEvaluation *ev, Work *w, const TestUser *t,
 static void
 score_block(RsRun *run, RsEvaluation *ev, Work *w, const TestUser *users, int n)
 {
-	uint32		ncols = run->train->users.ncols;
+	uint32		ncols = run->split->matrix->users.ncols;
 
 	for (int policy = 0; policy < ev->npolicies; policy++)
 	{
 		RsPolicy   *p = list_nth(run->policies, policy);
-		RsNeighborPart *neighbors = rs_parts_neighbors(run->parts, p);
-		RsFactorPart *factors = rs_parts_factors(run->parts, p);
+		RsNeighborPart *neighbors = rs_parts_neighbors(run->split->parts, p);
+		RsFactorPart *factors = rs_parts_factors(run->split->parts, p);
 
 		if (factors)
 			block_products(run, w, factors, users, n);
@@ -250,7 +250,7 @@ static Work *
 make_work(RsRun *run, const RsEvaluation *ev)
 {
 	Work	   *w = palloc0(sizeof(Work));
-	Size		ncols = Max(run->train->users.ncols, 1);
+	Size		ncols = Max(run->split->matrix->users.ncols, 1);
 	int			factors = 1;
 	ListCell   *cell;
 
@@ -286,7 +286,7 @@ rs_evaluate(RsRun *run, RsStageResult *result)
 	{
 		MemoryContext old = MemoryContextSwitchTo(w->block);
 
-		if (!run->bot[u] && prepare_user(run, ev, w, u, &users[n]))
+		if (!run->split->bot[u] && prepare_user(run, ev, w, u, &users[n]))
 			n++;
 		MemoryContextSwitchTo(old);
 		if (n == BLOCK_USERS || (u == nusers - 1 && n > 0))

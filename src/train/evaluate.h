@@ -8,7 +8,7 @@
 #ifndef RS_EVALUATE_H
 #define RS_EVALUATE_H
 
-#include "train.h"
+#include "parts.h"
 
 #define RS_PROTOCOL_NEW	0
 #define RS_PROTOCOL_ALL	1

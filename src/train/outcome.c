@@ -56,7 +56,7 @@ mark_popular(RsEvaluation *ev, uint32 ncols)
 	for (uint32 i = 0; i < ncols; i++)
 		order[i] = i;
 	qsort_arg(order, ncols, sizeof(uint32), compare_popularity,
-			  ev->run->parts->popularity);
+			  ev->run->split->parts->popularity);
 	for (uint32 i = 0; i < (ncols + 9) / 10; i++)
 		ev->popular[order[i]] = true;
 	pfree(order);
@@ -66,7 +66,7 @@ RsEvaluation *
 rs_evaluation_make(RsRun *run)
 {
 	RsEvaluation *ev = palloc0(sizeof(RsEvaluation));
-	const RsMatrix *m = run->train;
+	const RsMatrix *m = run->split->matrix;
 	uint32		ncols = m->items.nrows;
 	Size		shown = (Size) run->nk * ncols;
 
@@ -106,7 +106,7 @@ rs_evaluation_make(RsRun *run)
 static void
 count_list(RsEvaluation *ev, RsOutcome *o, int population, const RsScored *list, int n)
 {
-	uint32		ncols = ev->run->train->items.nrows;
+	uint32		ncols = ev->run->split->matrix->items.nrows;
 
 	for (int j = 0; j < ev->run->nk; j++)
 		for (int i = 0; i < Min(n, ev->run->k[j]); i++)
@@ -265,7 +265,7 @@ write_outcome(Writer *w, RsEvaluation *ev, int policy, int protocol,
 	RsRun	   *run = ev->run;
 	const RsPolicy *p = list_nth(run->policies, policy);
 	const RsOutcome *o = &ev->outcome[policy * RS_PROTOCOLS + protocol];
-	uint32		ncols = run->train->items.nrows;
+	uint32		ncols = run->split->matrix->items.nrows;
 	Size		n = 0;
 
 	for (int j = 0; j < run->nk; j++)

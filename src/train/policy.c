@@ -16,6 +16,7 @@
 #include "train.h"
 
 #define MAX_SWEEPS		1000
+#define MAX_CG_STEPS	100
 #define MAX_NEIGHBORS	100000
 
 #define POLICY_COLUMNS \
@@ -25,7 +26,8 @@
 " (p.settings ->> 'shrinkage')::float8, (p.settings ->> 'factors')::int4," \
 " (p.settings ->> 'sweeps')::int4, (p.settings ->> 'alpha0')::float8," \
 " (p.settings ->> 'lambda')::float8, (p.settings ->> 'nu')::float8," \
-" (p.settings ->> 'initial_sd')::float8, (p.settings ->> 'blend')::float8"
+" (p.settings ->> 'initial_sd')::float8, (p.settings ->> 'blend')::float8," \
+" coalesce(p.settings ->> 'solver', 'cg'), coalesce((p.settings ->> 'cg_steps')::int4, 3)"
 
 /* The current version of a policy, in the run's context. */
 static RsPolicy *
@@ -75,12 +77,16 @@ read_policy(RsRun *run, const char *name)
 		p->factors.alpha0 = DatumGetFloat8(rs_spi_value(0, 12));
 		p->factors.lambda = DatumGetFloat8(rs_spi_value(0, 13));
 		p->factors.nu = DatumGetFloat8(rs_spi_value(0, 14));
+		p->factors.solver = strcmp(SPI_getvalue(row, desc, 17), "exact") == 0 ?
+			RS_SOLVER_EXACT : RS_SOLVER_CG;
+		p->factors.cg_steps = DatumGetInt32(rs_spi_value(0, 18));
 		sd = SPI_getbinval(row, desc, 15, &isnull);
 		p->factors.initial_sd = isnull ? 0.1 / sqrt(p->factors.factors)
 			: DatumGetFloat8(sd);
 	}
 	if (p->factors.factors < 0 || p->factors.factors > RS_MAX_FACTORS ||
 		p->factors.sweeps < 0 || p->factors.sweeps > MAX_SWEEPS ||
+		p->factors.cg_steps < 0 || p->factors.cg_steps > MAX_CG_STEPS ||
 		p->neighbors.neighbors < 0 || p->neighbors.neighbors > MAX_NEIGHBORS ||
 		(p->factors.factors == 0) != (p->factors.sweeps == 0))
 		ereport(ERROR,

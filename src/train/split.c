@@ -1,11 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * split.c
- *	  Train and test: the cutoff, and the matrix that a training sees.
- *
- * A matrix numbers its users and items by itself, in the order of the ids, and
- * holds only those that occur in it.  A training at a cutoff is therefore the
- * same whether or not the source has rows after the cutoff.
+ *	  Train and test: the cutoff, and which events lie on which side of it.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,8 +9,8 @@
 
 #include "catalog/pg_type.h"
 
-#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "train.h"
@@ -86,29 +82,49 @@ rs_find_cutoff(RsRun *run)
 	pfree(times);
 }
 
-/* Users that are bots by what lies before an instant; all false if off. */
-bool *
-rs_find_bots(RsRun *run, TimestampTz before)
+/* A split without a matrix yet. */
+RsSplit *
+rs_split_make(RsRun *run, bool random, TimestampTz cutoff, TimestampTz until)
 {
-	uint32		nusers = rs_idmap_count(run->users);
-	bool	   *bot = rs_run_alloc(run, nusers * sizeof(bool), "bots");
-	ListCell   *cell;
+	MemoryContext context = AllocSetContextCreate(run->context, "recsys split",
+												  ALLOCSET_DEFAULT_SIZES);
+	RsSplit    *split = MemoryContextAllocZero(context, sizeof(RsSplit));
 
-	memset(bot, 0, nusers * sizeof(bool));
-	if (run->recommender->bots_enabled)
-		foreach(cell, rs_list_bots(run, before))
-			bot[((RsBot *) lfirst(cell))->user] = true;
-	return bot;
+	split->context = context;
+	split->random = random;
+	split->cutoff = cutoff;
+	split->until = until;
+	return split;
 }
 
-/* Whether an event lies on the train side; a pair is never split at random. */
-bool
-rs_in_train(const RsRun *run, uint32 user, const RsEvent *event)
+void
+rs_split_free(RsSplit *split)
 {
-	if (run->random_split)
-		return rs_hash64(((uint64) user << 32 | event->item) ^
-							rs_hash64((uint64) run->seed)) % RANDOM_TENTHS != 0;
-	return event->time < run->cutoff;
+	MemoryContextDelete(split->context);
+}
+
+/* Whether a pair is held out by a random split; a pair is never divided. */
+static bool
+held_out(const RsRun *run, uint32 user, const RsEvent *event)
+{
+	return rs_hash64(((uint64) user << 32 | event->item) ^
+					 rs_hash64((uint64) run->seed)) % RANDOM_TENTHS == 0;
+}
+
+bool
+rs_in_train(const RsRun *run, const RsSplit *split, uint32 user, const RsEvent *event)
+{
+	if (split->random)
+		return !held_out(run, user, event);
+	return event->time < split->cutoff;
+}
+
+bool
+rs_in_test(const RsRun *run, const RsSplit *split, uint32 user, const RsEvent *event)
+{
+	if (split->random)
+		return held_out(run, user, event);
+	return event->time >= split->cutoff && event->time < split->until;
 }
 
 uint64
@@ -121,147 +137,14 @@ rs_longest_history(const RsRun *run)
 	return longest;
 }
 
-/*
- * A user's events, one per item, of the train side or all; returns how many.
- * out has room for the longest history.
- */
 int
-rs_user_history(const RsRun *run, uint32 user, bool train_only, RsEvent *out)
+rs_user_history(const RsRun *run, const RsSplit *split, uint32 user, RsEvent *out)
 {
 	int			n = 0;
 
 	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
-		if (!train_only || rs_in_train(run, user, &run->event[i]))
+		if (rs_in_train(run, split, user, &run->event[i]))
 			out[n++] = run->event[i];
 	return rs_merge_events(out, n, PG_INT64_MAX, run->recommender->merge,
 						   run->recommender->repeat_window);
-}
-
-/* Keeps the positive ones. */
-static int
-keep_positive(RsEvent *events, int n)
-{
-	int			kept = 0;
-
-	for (int i = 0; i < n; i++)
-		if (events[i].flags & RS_POSITIVE && events[i].weight > 0)
-			events[kept++] = events[i];
-	return kept;
-}
-
-/* Numbers those that are marked; fills the way back; returns how many. */
-static uint32
-number_marked(uint32 *number, uint32 n, uint32 *back)
-{
-	uint32		count = 0;
-
-	for (uint32 i = 0; i < n; i++)
-		if (number[i] != RS_NO_ID)
-		{
-			back[count] = i;
-			number[i] = count++;
-		}
-	return count;
-}
-
-/* First pass: which users and items occur, and how often each user. */
-static uint64
-mark_pairs(RsRun *run, const bool *bot, bool train_only, RsMatrix *m,
-		   RsEvent *history)
-{
-	uint32		nusers = rs_idmap_count(run->users);
-	uint64		pairs = 0;
-
-	memset(m->row, 0xff, nusers * sizeof(uint32));
-	memset(m->column, 0xff, rs_idmap_count(run->items) * sizeof(uint32));
-	for (uint32 u = 0; u < nusers; u++)
-	{
-		int			n;
-
-		if (bot[u])
-			continue;
-		n = keep_positive(history, rs_user_history(run, u, train_only, history));
-		if (n > 0)
-			m->row[u] = 0;
-		for (int i = 0; i < n; i++)
-			m->column[history[i].item] = 0;
-		pairs += n;
-		if ((u & 0xff) == 0)
-			CHECK_FOR_INTERRUPTS();
-	}
-	return pairs;
-}
-
-static void
-alloc_csr(RsRun *run, RsCsr *m, uint32 nrows, uint32 ncols, uint64 pairs)
-{
-	m->nrows = nrows;
-	m->ncols = ncols;
-	m->start = rs_run_alloc(run, ((Size) nrows + 1) * sizeof(uint64), "the matrix");
-	m->col = rs_run_alloc(run, pairs * sizeof(uint32), "the matrix");
-	m->value = rs_run_alloc(run, pairs * sizeof(float), "the matrix");
-	m->start[0] = 0;
-}
-
-/* Second pass: the rows, their checksum and the times they span. */
-static void
-fill_rows(RsRun *run, bool train_only, RsMatrix *m, RsEvent *history)
-{
-	uint64		pair = 0;
-	uint64		sum = 0;
-
-	m->from = DT_NOEND;
-	m->until = DT_NOBEGIN;
-	for (uint32 row = 0; row < m->users.nrows; row++)
-	{
-		uint32		u = m->user[row];
-		int			n = keep_positive(history, rs_user_history(run, u, train_only, history));
-
-		sum = rs_hash64(sum ^ rs_idmap_checksum(run->users, u));
-		for (int i = 0; i < n; i++)
-		{
-			uint32		bits;
-
-			memcpy(&bits, &history[i].weight, sizeof(bits));
-			m->users.col[pair] = m->column[history[i].item];
-			m->users.value[pair++] = history[i].weight;
-			sum = rs_hash64(sum ^ rs_idmap_checksum(run->items, history[i].item));
-			sum = rs_hash64(sum ^ bits);
-			m->from = Min(m->from, history[i].time);
-			m->until = Max(m->until, history[i].time);
-		}
-		m->users.start[row + 1] = pair;
-		if ((row & 0xff) == 0)
-			CHECK_FOR_INTERRUPTS();
-	}
-	m->checksum = sum;
-}
-
-/*
- * The distinct positive pairs, of the train side or all, without bots.
- */
-RsMatrix *
-rs_matrix_make(RsRun *run, const bool *bot, bool train_only)
-{
-	uint32		nusers = rs_idmap_count(run->users);
-	uint32		nitems = rs_idmap_count(run->items);
-	RsMatrix   *m = MemoryContextAllocZero(run->context, sizeof(RsMatrix));
-	RsEvent    *history = palloc_extended((rs_longest_history(run) + 1) * sizeof(RsEvent), MCXT_ALLOC_HUGE);
-	uint64		pairs;
-	uint32		nrows;
-	uint32		ncols;
-
-	m->row = rs_run_alloc(run, nusers * sizeof(uint32), "the matrix");
-	m->column = rs_run_alloc(run, nitems * sizeof(uint32), "the matrix");
-	m->user = rs_run_alloc(run, nusers * sizeof(uint32), "the matrix");
-	m->item = rs_run_alloc(run, nitems * sizeof(uint32), "the matrix");
-	pairs = mark_pairs(run, bot, train_only, m, history);
-	nrows = number_marked(m->row, nusers, m->user);
-	ncols = number_marked(m->column, nitems, m->item);
-	alloc_csr(run, &m->users, nrows, ncols, pairs);
-	fill_rows(run, train_only, m, history);
-	alloc_csr(run, &m->items, ncols, nrows, pairs);
-	rs_csr_transpose(&m->users, &m->items);
-	pfree(history);
-	return m;
 }

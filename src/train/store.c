@@ -23,7 +23,7 @@
 #include "utils/timestamp.h"
 
 #include "array.h"
-#include "train.h"
+#include "parts.h"
 
 #define ROWS_RELATION	"recsys_rows"
 #define FEATURE_VERSION	1
@@ -89,7 +89,7 @@ store_popularity(RsRun *run)
 	Oid			types[] = {run->recommender->item_type, INT8OID, FLOAT8OID, INT4OID};
 	TupleDesc	desc = make_desc(4, names, types);
 	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
-	const RsMatrix *m = run->final_parts->matrix;
+	const RsMatrix *m = run->final->parts->matrix;
 	uint32		nitems = m->items.nrows;
 	uint32	   *order = palloc_extended(nitems * sizeof(uint32), MCXT_ALLOC_HUGE);
 
@@ -104,7 +104,7 @@ store_popularity(RsRun *run)
 
 		values[0] = rs_idmap_datum(run->items, m->item[i]);
 		values[1] = Int64GetDatum((int64) (m->items.start[i + 1] - m->items.start[i]));
-		values[2] = Float8GetDatum(run->final_parts->popularity[i]);
+		values[2] = Float8GetDatum(run->final->parts->popularity[i]);
 		values[3] = Int32GetDatum(place + 1);
 		tuplestore_putvalues(rows, desc, values, nulls);
 	}
@@ -123,7 +123,7 @@ store_neighbors(RsRun *run, const RsNeighborPart *part)
 	Oid			types[] = {item, item, INT4OID, INT4OID, FLOAT8OID};
 	TupleDesc	desc = make_desc(5, names, types);
 	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
-	const RsMatrix *m = run->final_parts->matrix;
+	const RsMatrix *m = run->final->parts->matrix;
 
 	for (uint32 i = 0; i < m->items.nrows; i++)
 	{
@@ -232,7 +232,7 @@ parameters(const RsRun *run, const RsFactorPart *factors)
 static void
 insert_model(RsRun *run, const RsFactorPart *factors)
 {
-	const RsMatrix *m = run->final_parts->matrix;
+	const RsMatrix *m = run->final->parts->matrix;
 	bool		has_time = run->recommender->has_time;
 	Oid			types[] = {NAMEOID, NAMEOID, INT4OID, TEXTOID, TEXTOID, INT8OID, INT4OID,
 		TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID, TEXTOID};
@@ -255,7 +255,7 @@ insert_model(RsRun *run, const RsFactorPart *factors)
 	args[10] = Int64GetDatum(m->users.ncols);
 	args[11] = Int64GetDatum((int64) m->users.start[m->users.nrows]);
 	args[12] = CStringGetTextDatum(psprintf("%016" PRIx64, m->checksum));
-	args[13] = Float8GetDatum(run->final_parts->seconds);
+	args[13] = Float8GetDatum(run->final->parts->seconds);
 	args[14] = Int64GetDatum(run->peak_bytes);
 	args[15] = CStringGetTextDatum(RS_BUILD);
 	if (SPI_execute_with_args("INSERT INTO recsys.model (recommender, policy, policy_version, method, status,"
@@ -285,7 +285,7 @@ finish_model(const RsRun *run, int64 bytes, int64 wal)
 void
 rs_store(RsRun *run, RsStageResult *result)
 {
-	RsParts    *parts = run->final_parts;
+	RsParts    *parts = run->final->parts;
 	RsNeighborPart *neighbors = rs_parts_neighbors(parts, run->policy);
 	RsFactorPart *factors = rs_parts_factors(parts, run->policy);
 	RsRecommender *r = run->recommender;

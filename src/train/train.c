@@ -26,7 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "owner.h"
-#include "train.h"
+#include "parts.h"
 #include "kernel/simd.h"
 
 PG_MODULE_MAGIC;
@@ -102,7 +102,7 @@ rs_train_build(void)
 static int64
 run_bytes(RsRun *run)
 {
-	int64		bytes = MemoryContextMemAllocated(run->context, true);
+	int64		bytes = MemoryContextMemAllocated(run->context, true) + run->shared_bytes;
 
 	run->peak_bytes = Max(run->peak_bytes, bytes);
 	return bytes;
@@ -126,10 +126,16 @@ rs_run_charge(RsRun *run, Size bytes, const char *what)
 }
 
 void *
-rs_run_alloc(RsRun *run, Size bytes, const char *what)
+rs_run_alloc_in(RsRun *run, MemoryContext context, Size bytes, const char *what)
 {
 	rs_run_charge(run, bytes, what);
-	return MemoryContextAllocHuge(run->context, Max(bytes, 1));
+	return MemoryContextAllocHuge(context, Max(bytes, 1));
+}
+
+void *
+rs_run_alloc(RsRun *run, Size bytes, const char *what)
+{
+	return rs_run_alloc_in(run, run->context, bytes, what);
 }
 
 /* Bytes of '2 GB'; NULL stands for maintenance_work_mem. */
@@ -231,7 +237,7 @@ set_policies(RsRun *run, ArrayType *names)
 
 /*
  * _train_open(run_id, recommender, policies, cutoff, random_split, ks, per_user,
- * seed, memory, verbose)
+ * seed, workers, memory, verbose)
  */
 Datum
 rs_train_open(PG_FUNCTION_ARGS)
@@ -240,7 +246,7 @@ rs_train_open(PG_FUNCTION_ARGS)
 	RsOwnerState saved;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(4) ||
-		PG_ARGISNULL(5) || PG_ARGISNULL(6) || PG_ARGISNULL(7) || PG_ARGISNULL(9))
+		PG_ARGISNULL(5) || PG_ARGISNULL(6) || PG_ARGISNULL(7) || PG_ARGISNULL(10))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("recommender, random_split, k, per_user, seed and verbose must not be NULL")));
@@ -272,8 +278,14 @@ rs_train_open(PG_FUNCTION_ARGS)
 	set_list_lengths(run, PG_GETARG_ARRAYTYPE_P(5));
 	run->per_user = PG_GETARG_BOOL(6);
 	run->seed = PG_GETARG_INT64(7);
-	run->memory_limit = memory_limit(PG_ARGISNULL(8) ? NULL : PG_GETARG_TEXT_PP(8));
-	run->verbose = PG_GETARG_BOOL(9);
+	run->workers_asked = !PG_ARGISNULL(8);
+	if (run->workers_asked && PG_GETARG_INT32(8) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("workers is %d, must not be negative", PG_GETARG_INT32(8))));
+	run->workers = rs_team_limit(run->workers_asked ? PG_GETARG_INT32(8) : -1);
+	run->memory_limit = memory_limit(PG_ARGISNULL(9) ? NULL : PG_GETARG_TEXT_PP(9));
+	run->verbose = PG_GETARG_BOOL(10);
 	set_policies(run, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2));
 	rs_become_caller(&saved);
 
@@ -314,32 +326,61 @@ stage_split(RsRun *run, RsStageResult *result)
 {
 	need(run->loaded, "load");
 	rs_find_cutoff(run);
-	run->bot = rs_find_bots(run, run->has_cutoff ? run->cutoff : DT_NOEND);
-	run->train = rs_matrix_make(run, run->bot, true);
+	run->split = rs_split_make(run, run->random_split,
+							   run->has_cutoff ? run->cutoff : DT_NOEND, DT_NOEND);
+	run->split->bot = rs_find_bots(run, run->split->context, run->split->cutoff);
+	run->split->matrix = rs_matrix_make(run, run->split);
 	result->rows_in = run->nevents;
-	result->rows_out = run->train->users.start[run->train->users.nrows];
+	result->rows_out = run->split->matrix->shared_users.n;
+}
+
+/* Train what the evaluation needs. */
+static void
+stage_train(RsRun *run, RsStageResult *result)
+{
+	const RsMatrix *m;
+
+	need(run->split != NULL, "split");
+	rs_parts_make(run, run->split, run->policies);
+	m = run->split->matrix;
+	result->rows_in = m->shared_users.n;
+	result->rows_out = m->users.nrows + m->users.ncols;
+}
+
+/*
+ * Evaluate.  What was trained for it is of no use afterwards, and makes room
+ * for the training on everything.
+ */
+static void
+stage_evaluate(RsRun *run, RsStageResult *result)
+{
+	need(run->split != NULL && run->split->parts != NULL, "train");
+	rs_evaluate(run, result);
+	rs_split_free(run->split);
+	run->split = NULL;
 }
 
 /* Train for good: on everything, or on what lies before the cutoff. */
 static void
 stage_train_all(RsRun *run, bool before_cutoff, RsStageResult *result)
 {
-	RsMatrix   *matrix;
+	RsMatrix   *m;
 
 	need(run->loaded, "load");
 	need(!before_cutoff || run->has_cutoff, "split");
-	run->final_bot = rs_find_bots(run, before_cutoff ? run->cutoff : DT_NOEND);
-	matrix = rs_matrix_make(run, run->final_bot, before_cutoff);
-	if (matrix->users.nrows == 0)
+	run->final = rs_split_make(run, false, before_cutoff ? run->cutoff : DT_NOEND, DT_NOEND);
+	run->final->bot = rs_find_bots(run, run->final->context, run->final->cutoff);
+	m = run->final->matrix = rs_matrix_make(run, run->final);
+	if (m->users.nrows == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("recommender \"%s\" has no interactions to train on",
 						NameStr(run->recommender->name)),
 				 errhint("SELECT * FROM recsys.quality_report(%s) shows which rule drops the rows.",
 						 quote_literal_cstr(NameStr(run->recommender->name)))));
-	run->final_parts = rs_parts_make(run, matrix, list_make1(run->policy));
-	result->rows_in = matrix->users.start[matrix->users.nrows];
-	result->rows_out = matrix->users.nrows + matrix->users.ncols;
+	rs_parts_make(run, run->final, list_make1(run->policy));
+	result->rows_in = m->shared_users.n;
+	result->rows_out = m->users.nrows + m->users.ncols;
 }
 
 static void
@@ -350,24 +391,16 @@ run_stage(RsRun *run, const char *stage, RsStageResult *result)
 	else if (strcmp(stage, "split") == 0)
 		stage_split(run, result);
 	else if (strcmp(stage, "train") == 0)
-	{
-		need(run->train != NULL, "split");
-		run->parts = rs_parts_make(run, run->train, run->policies);
-		result->rows_in = run->train->users.start[run->train->users.nrows];
-		result->rows_out = run->train->users.nrows + run->train->users.ncols;
-	}
+		stage_train(run, result);
 	else if (strcmp(stage, "evaluate") == 0)
-	{
-		need(run->parts != NULL, "train");
-		rs_evaluate(run, result);
-	}
+		stage_evaluate(run, result);
 	else if (strcmp(stage, "train_all") == 0)
 		stage_train_all(run, false, result);
 	else if (strcmp(stage, "train_before") == 0)
 		stage_train_all(run, true, result);
 	else if (strcmp(stage, "write") == 0)
 	{
-		need(run->final_parts != NULL, "train_all");
+		need(run->final != NULL, "train_all");
 		rs_store(run, result);
 	}
 	else

@@ -16,16 +16,25 @@
 
 #include "idmap.h"
 #include "registry.h"
+#include "team.h"
 #include "kernel/cooccurrence.h"
 #include "kernel/csr.h"
 #include "kernel/merge.h"
 #include "kernel/topk.h"
 
-/* settings of the parts, as a policy has them */
+typedef enum RsSolver
+{
+	RS_SOLVER_CG,				/* a few steps of conjugate gradients */
+	RS_SOLVER_EXACT				/* Cholesky */
+} RsSolver;
+
+/* settings of the parts, as a policy has them; compared as bytes */
 typedef struct RsFactorSettings
 {
 	int			factors;
 	int			sweeps;
+	int			solver;			/* RsSolver */
+	int			cg_steps;
 	double		alpha0;
 	double		lambda;
 	double		nu;
@@ -44,6 +53,15 @@ typedef struct RsPolicy
 	char	   *settings;		/* JSON text */
 } RsPolicy;
 
+/* A matrix of pairs that all processes of the run can reach. */
+typedef struct RsSharedCsr
+{
+	RsShared	memory;			/* start, then col, then value */
+	uint32		nrows;
+	uint32		ncols;
+	uint64		n;				/* pairs */
+} RsSharedCsr;
+
 /*
  * The distinct positive pairs that one training sees.  Rows and columns are
  * numbered within the matrix, in the order of the ids.
@@ -56,36 +74,29 @@ typedef struct RsMatrix
 	uint32	   *column;			/* column of an item of the run, or RS_NO_ID */
 	RsCsr		users;			/* weights by user */
 	RsCsr		items;			/* and by item */
+	RsSharedCsr shared_users;	/* the same, for the workers */
+	RsSharedCsr shared_items;
 	uint64		checksum;
 	TimestampTz from;
 	TimestampTz until;
 } RsMatrix;
 
-typedef struct RsNeighborPart
-{
-	RsCoocSettings settings;
-	uint64	   *start;			/* by column, ncolumns + 1 */
-	RsNeighbor *neighbor;
-} RsNeighborPart;
+struct RsParts;
 
-typedef struct RsFactorPart
+/*
+ * What lies before an instant, to train on, and what lies from then on, to
+ * test on; with what is made of it, in a context of its own.
+ */
+typedef struct RsSplit
 {
-	RsFactorSettings settings;
-	float	   *item;			/* columns x factors */
-	float	   *user;			/* rows x factors */
-	float	   *gram;			/* factors x factors, of item */
-	double	   *loss;			/* after each sweep */
-} RsFactorPart;
-
-/* Everything trained on one matrix; equal settings share a part. */
-typedef struct RsParts
-{
+	MemoryContext context;
+	bool		random;			/* by a hash of the pair, not by time */
+	TimestampTz cutoff;			/* DT_NOEND: all is for training */
+	TimestampTz until;			/* end of the test side, exclusive */
+	bool	   *bot;			/* users left out at the cutoff */
 	RsMatrix   *matrix;
-	float	   *popularity;		/* users / most users, by column */
-	List	   *neighbors;		/* of RsNeighborPart */
-	List	   *factors;		/* of RsFactorPart */
-	double		seconds;
-} RsParts;
+	struct RsParts *parts;		/* trained on the matrix */
+} RsSplit;
 
 typedef struct RsRun
 {
@@ -94,13 +105,18 @@ typedef struct RsRun
 	RsRecommender *recommender;
 	RsPolicy   *policy;			/* the one to train for good */
 	List	   *policies;		/* of RsPolicy: those to evaluate */
-	bool		random_split;
+	bool		random_split;	/* as asked for */
+	bool		has_cutoff;
+	TimestampTz cutoff;			/* as asked for, or as found */
 	bool		per_user;
 	bool		verbose;
 	int			nk;
 	int		   *k;				/* ascending */
 	int64		seed;
+	int			workers;		/* at most, besides this backend */
+	bool		workers_asked;	/* by the caller, however small the work */
 	int64		memory_limit;	/* bytes */
+	int64		shared_bytes;	/* held in shared memory */
 	int64		peak_bytes;
 
 	/* the source, as loaded */
@@ -111,15 +127,8 @@ typedef struct RsRun
 	RsEvent    *event;			/* by user, then in rs_event_compare's order */
 	uint64	   *user_start;		/* users + 1 offsets into event */
 
-	/* the split */
-	bool		has_cutoff;
-	TimestampTz cutoff;
-	RsMatrix   *train;			/* before the cutoff */
-	bool	   *bot;			/* users left out at the cutoff */
-
-	RsParts    *parts;			/* trained on train */
-	RsParts    *final_parts;	/* trained for good */
-	bool	   *final_bot;
+	RsSplit    *split;			/* for the evaluation */
+	RsSplit    *final;			/* for good: what is stored */
 	int64		model_id;
 } RsRun;
 
@@ -138,21 +147,41 @@ extern RsRun *rs_run_make(const char *recommender);
 /* errors while a stage is at work in this session */
 extern void rs_check_idle(void);
 
-/* Allocation in the run's context, checked against its memory limit. */
+/*
+ * Allocation in the run's context, or in one below it, checked against its
+ * memory limit.
+ */
 extern void *rs_run_alloc(RsRun *run, Size bytes, const char *what);
+extern void *rs_run_alloc_in(RsRun *run, MemoryContext context, Size bytes,
+							 const char *what);
 extern void rs_run_charge(RsRun *run, Size bytes, const char *what);
 
 /* loader.c */
 extern void rs_load(RsRun *run, RsStageResult *result);
 
 /* split.c */
+extern RsSplit *rs_split_make(RsRun *run, bool random, TimestampTz cutoff,
+							  TimestampTz until);
+extern void rs_split_free(RsSplit *split);
 extern void rs_find_cutoff(RsRun *run);
-extern bool *rs_find_bots(RsRun *run, TimestampTz before);
-extern RsMatrix *rs_matrix_make(RsRun *run, const bool *bot, bool train_only);
-extern bool rs_in_train(const RsRun *run, uint32 user, const RsEvent *event);
-extern int	rs_user_history(const RsRun *run, uint32 user, bool train_only,
+extern bool rs_in_train(const RsRun *run, const RsSplit *split, uint32 user,
+						const RsEvent *event);
+extern bool rs_in_test(const RsRun *run, const RsSplit *split, uint32 user,
+					   const RsEvent *event);
+
+/*
+ * A user's events of the train side, one per item, ordered by item; returns
+ * how many.  out has room for the longest history.
+ */
+extern int	rs_user_history(const RsRun *run, const RsSplit *split, uint32 user,
 							RsEvent *out);
 extern uint64 rs_longest_history(const RsRun *run);
+
+/* matrix.c: the pairs of a split's train side */
+extern RsMatrix *rs_matrix_make(RsRun *run, const RsSplit *split);
+
+/* in whatever process of the team */
+extern RsCsr rs_shared_csr(const RsSharedCsr *m);
 
 /* bots.c */
 typedef struct RsBot
@@ -163,11 +192,7 @@ typedef struct RsBot
 	double		threshold;
 } RsBot;
 extern List *rs_list_bots(RsRun *run, TimestampTz before);
-
-/* parts.c */
-extern RsParts *rs_parts_make(RsRun *run, RsMatrix *matrix, List *policies);
-extern RsNeighborPart *rs_parts_neighbors(const RsParts *parts, const RsPolicy *policy);
-extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *policy);
+extern bool *rs_find_bots(RsRun *run, MemoryContext context, TimestampTz before);
 
 /* evaluate.c */
 extern void rs_evaluate(RsRun *run, RsStageResult *result);

@@ -13,23 +13,23 @@ CALL recsys.retrain('mine', evaluate => false);
 
 -- stages out of order, and without a run
 SELECT recsys._train_stage(1, 'load');
-SELECT recsys._train_open(1, 'nosuch', NULL, NULL, false, '{10}', false, 1, NULL, false);
+SELECT recsys._train_open(1, 'nosuch', NULL, NULL, false, '{10}', false, 1, NULL, NULL, false);
 SELECT recsys._train_stage(1, 'load');
-SELECT recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, false);
+SELECT recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, NULL, false);
 SELECT recsys._train_stage(2, 'load');
-SELECT recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, false);
+SELECT recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, NULL, false);
 SELECT recsys._train_stage(1, 'write');
-SELECT recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, false);
+SELECT recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, NULL, false);
 SELECT recsys._train_stage(1, 'train');
-SELECT recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, false);
+SELECT recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, NULL, false);
 SELECT recsys._train_stage(1, 'train_before');
-SELECT recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, false);
+SELECT recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, NULL, false);
 SELECT recsys._train_stage(1, 'dance');
 -- an error in a subtransaction takes the run along
 DO $$
 BEGIN
 	BEGIN
-		PERFORM recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, false);
+		PERFORM recsys._train_open(1, 'mine', NULL, NULL, false, '{10}', false, 1, NULL, NULL, false);
 		PERFORM recsys._train_stage(1, 'evaluate');
 	EXCEPTION WHEN object_not_in_prerequisite_state THEN
 		RAISE WARNING '%', SQLERRM;

@@ -66,7 +66,7 @@ SELECT * FROM recsys.quality_report('shop_a');
 SELECT * FROM recsys.detect_bots('shop_a');
 SELECT * FROM recsys._detect_bots('shop_a', NULL);
 SELECT * FROM recsys._query_as_owner('shop_a', 'SELECT 1') q (n int);
-SELECT recsys._train_open(1, 'shop_a', NULL, NULL, false, '{10}', false, 1, NULL, false);
+SELECT recsys._train_open(1, 'shop_a', NULL, NULL, false, '{10}', false, 1, NULL, NULL, false);
 SELECT recsys._train_stage(1, 'load');
 SELECT recsys.alter_recommender('shop_a', filter => 'false');
 SELECT recsys.create_policy('shop_a', 'mine', 'popularity');

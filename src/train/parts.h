@@ -1,0 +1,60 @@
+/*-------------------------------------------------------------------------
+ *
+ * parts.h
+ *	  The trained parts of models: popularity, item neighbours, factors.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RS_PARTS_H
+#define RS_PARTS_H
+
+#include "train.h"
+
+typedef struct RsNeighborPart
+{
+	RsCoocSettings settings;
+	uint64	   *start;			/* by column, ncolumns + 1 */
+	RsNeighbor *neighbor;
+} RsNeighborPart;
+
+typedef struct RsFactorPart
+{
+	RsFactorSettings settings;
+	float	   *item;			/* columns x factors */
+	float	   *user;			/* rows x factors */
+	float	   *gram;			/* factors x factors, of item */
+	RsShared	shared_item;	/* the same, for the workers */
+	RsShared	shared_user;
+	RsShared	shared_gram;
+	double	   *loss;			/* after each sweep */
+	double	   *seconds;		/* of each sweep */
+} RsFactorPart;
+
+/* Everything trained on one matrix; equal settings share a part. */
+typedef struct RsParts
+{
+	RsMatrix   *matrix;
+	float	   *popularity;		/* users / most users, by column */
+	RsShared	shared_popularity;
+	List	   *neighbors;		/* of RsNeighborPart */
+	List	   *factors;		/* of RsFactorPart */
+	double		seconds;
+} RsParts;
+
+/* parts.c */
+extern void rs_parts_make(RsRun *run, RsSplit *split, List *policies);
+extern RsNeighborPart *rs_parts_neighbors(const RsParts *parts, const RsPolicy *policy);
+extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *policy);
+
+/* factors.c */
+extern RsFactorPart *rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split,
+									  const RsFactorSettings *settings);
+extern const RsJob rs_job_gram;
+extern const RsJob rs_job_solve;
+
+/* neighbors.c */
+extern RsNeighborPart *rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split,
+										  const RsCoocSettings *settings);
+extern const RsJob rs_job_neighbors;
+
+#endif							/* RS_PARTS_H */
