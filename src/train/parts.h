@@ -43,6 +43,9 @@ typedef struct RsParts
 
 /* parts.c */
 extern void rs_parts_make(RsRun *run, RsSplit *split, List *policies);
+
+/* the users of a column; those of long ago count less where that is asked for */
+extern double rs_users_of(const RsMatrix *m, uint32 column);
 extern RsNeighborPart *rs_parts_neighbors(const RsParts *parts, const RsPolicy *policy);
 extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *policy);
 

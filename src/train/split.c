@@ -15,6 +15,7 @@
 
 #include "train.h"
 #include "kernel/hash.h"
+#include "kernel/history.h"
 
 #define TRAIN_SHARE		0.9
 #define RANDOM_TENTHS	10		/* a random split holds out one in so many */
@@ -94,6 +95,13 @@ rs_split_make(RsRun *run, bool random, TimestampTz cutoff, TimestampTz until)
 	split->random = random;
 	split->cutoff = cutoff;
 	split->until = until;
+	split->as_of = cutoff;
+	if (cutoff == DT_NOEND)
+	{
+		split->as_of = DT_NOBEGIN;
+		for (uint64 i = 0; i < run->nevents; i++)
+			split->as_of = Max(split->as_of, run->event[i].time);
+	}
 	return split;
 }
 
@@ -107,7 +115,7 @@ rs_split_free(RsSplit *split)
 static bool
 held_out(const RsRun *run, uint32 user, const RsEvent *event)
 {
-	return rs_hash64(((uint64) user << 32 | event->item) ^
+	return rs_hash64(((uint64) user << 32 | rs_event_item(event)) ^
 					 rs_hash64((uint64) run->seed)) % RANDOM_TENTHS == 0;
 }
 
@@ -140,11 +148,79 @@ rs_longest_history(const RsRun *run)
 int
 rs_user_history(const RsRun *run, const RsSplit *split, uint32 user, RsEvent *out)
 {
+	const RsRecommender *r = run->recommender;
 	int			n = 0;
 
 	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
 		if (rs_in_train(run, split, user, &run->event[i]))
 			out[n++] = run->event[i];
-	return rs_merge_events(out, n, PG_INT64_MAX, run->recommender->merge,
-						   run->recommender->repeat_window);
+	n = rs_merge_events(out, n, PG_INT64_MAX, r->merge, r->repeat_window);
+	rs_decay_weights(out, n, split->as_of, r->weight_half_life);
+	return n;
+}
+
+/* What counts as a hit in an evaluation. */
+bool
+rs_is_relevant(const RsRun *run, const RsEvent *event)
+{
+	unsigned	flags = rs_event_flags(event);
+
+	return (flags & RS_POSITIVE) &&
+		(!run->recommender->relevant_owned || (flags & RS_OWNED));
+}
+
+/* Whether an item is owned in a merged history. */
+static bool
+owns(const RsEvent *history, int n, uint32 item)
+{
+	int			low = 0;
+	int			high = n;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (rs_event_item(&history[middle]) < item)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && rs_event_item(&history[low]) == item &&
+		(rs_event_flags(&history[low]) & RS_OWNED);
+}
+
+/*
+ * Purchases are taken back newest first, so what a return leaves was bought on
+ * the test side wherever nothing was owned before; where something was, it is
+ * taken for that.
+ */
+int
+rs_user_future(const RsRun *run, const RsSplit *split, uint32 user,
+			   RsEvent *history, RsEvent *out)
+{
+	const RsRecommender *r = run->recommender;
+	int			before = -1;
+	int			merged;
+	int			n = 0;
+
+	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
+	{
+		RsEvent		e = run->event[i];
+		bool		returned = (rs_event_flags(&e) & RS_RETURNED) != 0;
+
+		if (!rs_in_test(run, split, user, &e) ||
+			!(returned || rs_is_relevant(run, &e)))
+			continue;
+		if (returned && before < 0)
+			before = rs_user_history(run, split, user, history);
+		if (returned && owns(history, before, rs_event_item(&e)))
+			rs_event_set_flags(&e, RS_RETURNED);
+		out[n++] = e;
+	}
+	merged = rs_merge_events(out, n, PG_INT64_MAX, r->merge, r->repeat_window);
+	n = 0;
+	for (int i = 0; i < merged; i++)
+		if (rs_is_relevant(run, &out[i]))
+			out[n++] = out[i];
+	return n;
 }
