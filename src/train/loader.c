@@ -13,7 +13,8 @@
  *
  * Excluded users and items are left out here, whatever the rule but for bots:
  * they are left out later, since which users are bots depends on the instant
- * asked for.
+ * asked for.  An id is looked up among the excluded ones when it is first
+ * met, where a join would do so for each row.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +23,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -35,9 +35,21 @@
 #define FIRST_EVENTS	65536
 #define ROWS_PER_CHARGE	256
 
+/* Ids of one side, as they come. */
+typedef struct Side
+{
+	RsIdMap    *ids;
+	RsIdMap    *excluded;
+	uint32		known;			/* ids that skip has an entry for */
+	uint32		allocated;
+	bool	   *skip;			/* by number as added: excluded */
+} Side;
+
 typedef struct Loader
 {
 	RsRun	   *run;
+	Side		users;
+	Side		items;
 	uint64		n;
 	uint64		allocated;
 	RsEvent    *event;			/* item: number as added */
@@ -80,15 +92,55 @@ finite_value(Datum value, bool isnull, const char *what)
 	return (float) x;
 }
 
+/* Number of an id; RS_NO_ID if it is excluded. */
+static inline uint32
+add_id(Side *side, Datum id)
+{
+	uint32		number = rs_idmap_add(side->ids, id);
+
+	if (number == side->known)
+	{
+		if (side->known == side->allocated)
+		{
+			side->allocated *= 2;
+			side->skip = repalloc_huge(side->skip, side->allocated * sizeof(bool));
+		}
+		side->skip[side->known++] = rs_idmap_find(side->excluded, id) != RS_NO_ID;
+	}
+	return side->skip[number] ? RS_NO_ID : number;
+}
+
+/* One row of excluded_user or excluded_item. */
+static void
+receive_excluded(const Datum *values, const bool *isnull, void *arg)
+{
+	rs_idmap_add((RsIdMap *) arg, values[0]);
+}
+
+/* Prepares a side; query gives the ids to be left out, if any. */
+static void
+open_side(Side *side, RsIdMap *ids, Oid type, Oid collation, const char *query)
+{
+	side->ids = ids;
+	side->excluded = rs_idmap_create(type, collation, CurrentMemoryContext);
+	side->allocated = 1024;
+	side->skip = palloc(side->allocated * sizeof(bool));
+	if (query != NULL)
+		rs_stream(query, 1, &type, 1, receive_excluded, side->excluded);
+}
+
 /* One row: user, item, weight, time, positive, owned, and the value. */
 static void
 receive(const Datum *values, const bool *isnull, void *arg)
 {
 	Loader	   *loader = arg;
 	uint64		i = loader->n;
-	uint32		item;
+	uint32		user = add_id(&loader->users, values[0]);
+	uint32		item = add_id(&loader->items, values[1]);
 	unsigned	flags;
 
+	if (user == RS_NO_ID || item == RS_NO_ID)
+		return;
 	if (i == loader->allocated)
 		grow(loader);
 	/* ids take memory too */
@@ -96,8 +148,7 @@ receive(const Datum *values, const bool *isnull, void *arg)
 		rs_run_charge(loader->run, 0, "loading ids");
 	flags = (!isnull[4] && DatumGetBool(values[4]) ? RS_POSITIVE : 0) |
 		(!isnull[5] && DatumGetBool(values[5]) ? RS_OWNED : 0);
-	loader->user[i] = rs_idmap_add(loader->run->users, values[0]);
-	item = rs_idmap_add(loader->run->items, values[1]);
+	loader->user[i] = user;
 	if (item >= RS_MOST_ITEMS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -109,26 +160,6 @@ receive(const Datum *values, const bool *isnull, void *arg)
 	if (loader->quantity != NULL)
 		loader->quantity[i] = finite_value(values[6], isnull[6], "value");
 	loader->n++;
-}
-
-/* The query over SHOP.event; exclusions as far as their rules are on. */
-static char *
-source_query(const RsRecommender *r)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql,
-					 "SELECT e.user_id, e.item_id, e.weight, e.interacted_at, e.positive, e.owned%s"
-					 " FROM %s.event e WHERE true", r->returns_netted ? ", e.value" : "", r->schema);
-	if (r->users_excluded)
-		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s.excluded_user x"
-						 " WHERE x.user_id = e.user_id"
-						 " AND x.rule NOT IN ('bot_rate', 'bot_breadth'))", r->schema);
-	if (r->items_excluded)
-		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s.excluded_item x"
-						 " WHERE x.item_id = e.item_id)", r->schema);
-	return sql.data;
 }
 
 /*
@@ -259,7 +290,14 @@ rs_load(RsRun *run, RsStageResult *result)
 
 	types[0] = r->user_type;
 	types[1] = r->item_type;
-	rs_stream(source_query(r), r->returns_netted ? 7 : 6, types, 2, receive, &loader);
+	open_side(&loader.users, run->users, r->user_type, r->user_collation, r->users_excluded ?
+			  psprintf("SELECT x.user_id FROM %s.excluded_user x"
+					   " WHERE x.rule NOT IN ('bot_rate', 'bot_breadth')", r->schema) : NULL);
+	open_side(&loader.items, run->items, r->item_type, r->item_collation, r->items_excluded ?
+			  psprintf("SELECT x.item_id FROM %s.excluded_item x", r->schema) : NULL);
+	rs_stream(psprintf("SELECT e.user_id, e.item_id, e.weight, e.interacted_at, e.positive, e.owned%s"
+					   " FROM %s.event e", r->returns_netted ? ", e.value" : "", r->schema),
+			  r->returns_netted ? 7 : 6, types, 2, receive, &loader);
 	result->rows_in = loader.n;
 	sort_events(run, &loader);
 	run->loaded = true;

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -19,14 +20,43 @@
 
 #define TRAIN_SHARE		0.9
 #define RANDOM_TENTHS	10		/* a random split holds out one in so many */
+#define TIME_PARTS		1024
 
-static int
-compare_time(const void *a, const void *b, void *arg)
+/*
+ * The nth (from 0) of all events in order of time, without sorting them: each
+ * pass counts those in equal parts of the span that holds it, and takes the
+ * part.
+ */
+static TimestampTz
+nth_time(const RsRun *run, uint64 nth, TimestampTz *first)
 {
-	TimestampTz x = *(const TimestampTz *) a;
-	TimestampTz y = *(const TimestampTz *) b;
+	uint64		count[TIME_PARTS];
+	TimestampTz low = DT_NOEND;
+	TimestampTz high = DT_NOBEGIN;
 
-	return (x > y) - (x < y);
+	for (uint64 i = 0; i < run->nevents; i++)
+	{
+		low = Min(low, run->event[i].time);
+		high = Max(high, run->event[i].time);
+	}
+	*first = low;
+	while (low < high)
+	{
+		/* unsigned, where a difference of times cannot overflow */
+		uint64		width = ((uint64) high - (uint64) low) / TIME_PARTS + 1;
+		int			part = 0;
+
+		memset(count, 0, sizeof(count));
+		for (uint64 i = 0; i < run->nevents; i++)
+			if (run->event[i].time >= low && run->event[i].time <= high)
+				count[((uint64) run->event[i].time - (uint64) low) / width]++;
+		while (nth >= count[part])
+			nth -= count[part++];
+		low = (TimestampTz) ((uint64) low + part * width);
+		high = Min(high, (TimestampTz) ((uint64) low + width - 1));
+		CHECK_FOR_INTERRUPTS();
+	}
+	return low;
 }
 
 /* Midnight before an instant, in the recommender's time zone. */
@@ -53,7 +83,7 @@ day_of(RsRun *run, TimestampTz time)
 void
 rs_find_cutoff(RsRun *run)
 {
-	TimestampTz *times;
+	TimestampTz first;
 	TimestampTz day;
 
 	if (run->random_split || run->has_cutoff)
@@ -71,16 +101,10 @@ rs_find_cutoff(RsRun *run)
 		run->cutoff = 0;
 		return;
 	}
-	rs_run_charge(run, run->nevents * sizeof(TimestampTz), "finding the cutoff");
-	times = palloc_extended(run->nevents * sizeof(TimestampTz), MCXT_ALLOC_HUGE);
-	for (uint64 i = 0; i < run->nevents; i++)
-		times[i] = run->event[i].time;
-	qsort_interruptible(times, run->nevents, sizeof(TimestampTz), compare_time, NULL);
-	run->cutoff = times[(uint64) (run->nevents * TRAIN_SHARE)];
+	run->cutoff = nth_time(run, (uint64) (run->nevents * TRAIN_SHARE), &first);
 	day = day_of(run, run->cutoff);
-	if (times[0] < day)
+	if (first < day)
 		run->cutoff = day;
-	pfree(times);
 }
 
 /* A split without a matrix yet. */
