@@ -5,7 +5,9 @@
  *
  * An open-addressing table of numbers, at most half full, over an array of
  * Datums.  A slot holds the number and 32 bits of the hash, so that other ids
- * are passed over, and the table grows, without looking at the ids.
+ * are passed over, and the table grows, without looking at the ids.  The hash
+ * of a whole number below 2^32 is as good as itself: while there are no
+ * others, the ids are not looked at at all.
  *
  * Whole numbers, uuids and texts are hashed and compared here, inline, for
  * their equality is that of the bytes: of texts under deterministic
@@ -68,6 +70,7 @@ struct RsIdMap
 	Slot	   *slot;
 	uint32		last;			/* found last, RS_NO_ID = none; by value only */
 	Datum		last_id;
+	bool		narrow;			/* by value, and all below 2^32 */
 	char	   *block;			/* where the next id by reference goes */
 	Size		free;			/* bytes left there */
 	Size		block_size;
@@ -113,6 +116,7 @@ rs_idmap_create(Oid type, Oid collation, MemoryContext context)
 	map->kind = kind_of(type, map->collation);
 	map->typlen = entry->typlen;
 	map->byval = entry->typbyval;
+	map->narrow = (map->kind == ID_VALUE);
 	fmgr_info_copy(&map->hash, &entry->hash_proc_finfo, context);
 	if (OidIsValid(entry->hash_extended_proc))
 		fmgr_info_copy(&map->extended, &entry->hash_extended_proc_finfo, context);
@@ -164,6 +168,18 @@ hash_bytes_inline(const char *p, Size n)
 	return (uint32) h;
 }
 
+/* A bijection of 32 bits: the finaliser of MurmurHash3. */
+static inline uint32
+hash32(uint32 h)
+{
+	h ^= h >> 16;
+	h *= 0x85ebca6b;
+	h ^= h >> 13;
+	h *= 0xc2b2ae35;
+	h ^= h >> 16;
+	return h;
+}
+
 /* Ids of kind ID_TEXT are not toasted here: see untoast. */
 static inline uint32
 hash_id(RsIdMap *map, Datum id)
@@ -171,7 +187,7 @@ hash_id(RsIdMap *map, Datum id)
 	switch (map->kind)
 	{
 		case ID_VALUE:
-			return (uint32) rs_hash64((uint64) id);
+			return hash32((uint32) id ^ (uint32) rs_hash64((uint64) id >> 32));
 		case ID_FIXED:
 			return hash_bytes_inline(DatumGetPointer(id), map->typlen);
 		case ID_TEXT:
@@ -291,10 +307,11 @@ static inline uint32
 find_slot(RsIdMap *map, Datum id, uint32 hash)
 {
 	uint32		i = hash & map->mask;
+	bool		known = map->narrow && (uint64) id >> 32 == 0;
 
 	while (map->slot[i].number != RS_NO_ID &&
 		   (map->slot[i].hash != hash ||
-			!same_id(map, map->id[map->slot[i].number], id)))
+			!(known || same_id(map, map->id[map->slot[i].number], id))))
 		i = (i + 1) & map->mask;
 	return i;
 }
@@ -352,6 +369,7 @@ rs_idmap_add(RsIdMap *map, Datum id)
 		}
 		number = map->count++;
 		map->id[number] = copy_id(map, id);
+		map->narrow &= (uint64) id >> 32 == 0;
 		map->slot[i].number = number;
 		map->slot[i].hash = hash;
 	}

@@ -40,6 +40,21 @@
 #define RS_PANEL	8192
 #define RS_PANEL_SYRK	4096
 
+/* simd_cg.h: observed vectors summed in one run of floats */
+#define RS_CG_RUN		1024
+
+/* floats of observed vectors that stay in the first level cache */
+#define RS_CG_CACHED	6144
+
+/* a squared residual below this share of the row's scale is rounding */
+#define RS_CG_DONE		1e-15f
+
+/* the preconditioner's least diagonal element as a share of the largest */
+#define RS_CG_FLOOR		1e-7f
+
+/* rows of a register tile of rotate */
+#define RS_ROTATE_ROWS	6
+
 /* ---- generic: four lanes, no target attribute ---- */
 
 typedef float vec_generic __attribute__((vector_size(16)));

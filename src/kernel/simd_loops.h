@@ -428,13 +428,17 @@ RS_FN(cholesky) (float *a, int n)
 	return 0;
 }
 
+#include "simd_cg.h"
+
 static const RsSimd RS_FN(table) = {
 	RS_NAME(RS_LEVEL),
 	RS_FN(dot_wide),
 	RS_FN(dot),
 	RS_FN(axpy),
 	RS_FN(syrk_lower),
-	RS_FN(cholesky)
+	RS_FN(cholesky),
+	RS_FN(cg_row),
+	RS_FN(rotate)
 };
 
 #undef RS_PASTE2

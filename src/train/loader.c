@@ -279,6 +279,7 @@ rs_load(RsRun *run, RsStageResult *result)
 	Oid			types[] = {InvalidOid, InvalidOid, FLOAT8OID, TIMESTAMPTZOID, BOOLOID, BOOLOID, FLOAT8OID};
 
 	check_view(r);
+	rs_expect(run);
 	run->users = rs_idmap_create(r->user_type, r->user_collation, run->context);
 	run->items = rs_idmap_create(r->item_type, r->item_collation, run->context);
 	loader.run = run;

@@ -52,10 +52,9 @@ extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *poli
 /* factors.c */
 extern RsFactorPart *rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split,
 									  const RsFactorSettings *settings);
-extern const RsJob rs_job_gram;
-extern const RsJob rs_job_solve;
 
 /* neighbors.c */
+#define RS_NEIGHBOR_STAGING	(16 << 20)	/* bytes of a batch of rows */
 extern RsNeighborPart *rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split,
 										  const RsCoocSettings *settings);
 extern const RsJob rs_job_neighbors;

@@ -223,6 +223,9 @@ parameters(const RsRun *run, const RsFactorPart *factors)
 		appendStringInfo(&json, ", \"initial_sd\": %g, \"loss\": [", factors->settings.initial_sd);
 		for (int i = 0; i < factors->settings.sweeps; i++)
 			appendStringInfo(&json, "%s%.9g", i ? ", " : "", factors->loss[i]);
+		appendStringInfoString(&json, "], \"sweep_seconds\": [");
+		for (int i = 0; i < factors->settings.sweeps; i++)
+			appendStringInfo(&json, "%s%.4f", i ? ", " : "", factors->seconds[i]);
 		appendStringInfoChar(&json, ']');
 	}
 	appendStringInfoChar(&json, '}');

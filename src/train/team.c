@@ -33,6 +33,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "als_job.h"
 #include "parts.h"
 #include "train.h"
 
@@ -49,7 +50,7 @@ extern PGDLLEXPORT void rs_train_worker(dsm_segment *seg, shm_toc *toc);
 
 /* every job there is; workers know it by its place here */
 static const RsJob *const jobs[] = {
-	&rs_job_gram, &rs_job_solve, &rs_job_neighbors
+	&rs_job_gram, &rs_job_rotate, &rs_job_exact, &rs_job_cg, &rs_job_neighbors
 };
 
 #define NO_MORE_JOBS	(-1)
@@ -107,15 +108,20 @@ fits(Size bytes)
 	return (uint64) fs.f_bavail * fs.f_frsize >= bytes + SPARE_BYTES;
 }
 
-/* Says once why the run goes on in one process. */
+/* Says once that the run goes on in one process, and why. */
 static void
 work_alone(RsRun *run, Size bytes)
 {
 	run->workers = 0;
-	ereport(NOTICE,
-			(errmsg("training in one process: there are no %zu MB of shared memory to be had",
-					(bytes >> 20) + 1),
-			 errhint("Give the server a larger /dev/shm (in a container: --shm-size), or pass workers => 0.")));
+	if (bytes > 0)
+		ereport(NOTICE,
+				(errmsg("training in one process: there are no %zu MB of shared memory to be had",
+						(bytes >> 20) + 1),
+				 errhint("Give the server a larger /dev/shm (in a container: --shm-size), or pass workers => 0.")));
+	else
+		ereport(NOTICE,
+				(errmsg("training in one process: there is no worker process to be had"),
+				 errhint("Raise max_worker_processes or max_parallel_workers, or pass workers => 0.")));
 }
 
 RsShared
@@ -210,6 +216,8 @@ rs_team_begin(RsRun *run, uint64 pairs)
 	pg_atomic_init_u32(&team->state->next, 0);
 	shm_toc_insert(team->pcxt->toc, TEAM_KEY, team->state);
 	LaunchParallelWorkers(team->pcxt);
+	if (team->pcxt->nworkers_launched == 0)
+		work_alone(run, 0);
 	return team;
 }
 

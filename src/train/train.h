@@ -102,6 +102,16 @@ typedef struct RsSplit
 	struct RsParts *parts;		/* trained on the matrix */
 } RsSplit;
 
+/* What a source holds, counted or as expected. */
+typedef struct RsCounts
+{
+	double		rows;
+	double		users;
+	double		items;
+	double		user_width;		/* bytes of an id */
+	double		item_width;
+} RsCounts;
+
 typedef struct RsRun
 {
 	MemoryContext context;
@@ -122,6 +132,8 @@ typedef struct RsRun
 	int64		memory_limit;	/* bytes */
 	int64		shared_bytes;	/* held in shared memory */
 	int64		peak_bytes;
+
+	RsCounts	expected;		/* of the source, by the planner */
 
 	/* the source, as loaded */
 	bool		loaded;
@@ -206,6 +218,10 @@ typedef struct RsBot
 } RsBot;
 extern List *rs_list_bots(RsRun *run, TimestampTz before);
 extern bool *rs_find_bots(RsRun *run, MemoryContext context, TimestampTz before);
+
+/* estimate.c */
+extern void rs_expect(RsRun *run);
+extern Size rs_estimate_megabytes(const RsRun *run);
 
 /* evaluate.c */
 extern void rs_evaluate(RsRun *run, RsStageResult *result);
