@@ -80,10 +80,11 @@ FROM (SELECT m.*, row_number() OVER (ORDER BY model_id) AS k FROM recsys.model m
 	ON n.k - (SELECT count(*) - 3 FROM recsys.model WHERE recommender = 'clean_r') = s.k
 ORDER BY s.k;
 -- the report's figures
+SELECT clean.net('infinity');
 SELECT q.note = format('they took back a quantity of %s; %s found nothing to take back', bought - standing, q.vain) AS right_sum
 FROM (SELECT note, substring(note from '; (\d+)') AS vain FROM recsys.quality_report('clean_r') WHERE rule = 'returns') q,
 	(SELECT sum(qty) AS bought FROM clean.log WHERE qty > 0) b,
-	LATERAL (SELECT clean.net('infinity')) n, LATERAL (SELECT sum(qty) AS standing FROM clean.stands) s;
+	(SELECT sum(qty) AS standing FROM clean.stands) s;
 -- rows in another order, and by index
 CREATE TABLE clean.shuffled AS SELECT * FROM clean.log ORDER BY md5(log::text);
 SELECT recsys.train('clean_r', 'popularity') \g /dev/null
@@ -93,7 +94,6 @@ SELECT recsys.train('clean_r', 'popularity') \g /dev/null
 SELECT checksum = :'sorted' AS same FROM clean.latest('clean_r');
 SELECT recsys.alter_recommender('clean_r', source => 'clean.log');
 -- serving sees what training sees: every list is of what does not stand
-SELECT clean.net('infinity');
 CALL recsys.retrain('clean_r', 'popularity', evaluate => false);
 SELECT count(*) AS users, count(*) FILTER (WHERE listed IS DISTINCT FROM wanted) AS wrong
 FROM (SELECT u, (SELECT string_agg(item_id, ',' ORDER BY item_id) FROM clean_r.recommend(u, k => 100, policy => 'popularity')) AS listed,
