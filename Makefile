@@ -6,7 +6,7 @@ MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
 KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr eigen \
-	explicit history merge metric score select simd stats topk)
+	explicit group history merge metric returns score select simd stats topk)
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/array.o src/idmap.o src/owner.o src/registry.o src/stream.o
@@ -18,19 +18,19 @@ OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric
 	src/demo_shop_world.o src/demo_shop_event.o
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
-TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o \
+TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o src/train/estimate.o \
 	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
 	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/neighbors.o src/train/evaluate.o src/train/outcome.o \
 	src/train/store.o
 
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric top_k cooccurrence check interaction definition \
-	policy quality detect_bots train evaluate retrain serve demo_shop
+	policy quality detect_bots train estimate evaluate retrain serve demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric top_k definition interaction quality detect_bots demo_shop \
-	train cooccurrence reproduce evaluate recommend rights abuse badinput
+	cleaning train cooccurrence reproduce evaluate recommend rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys

@@ -154,7 +154,7 @@ read_model(RsRecommender *r, int64 model_id, bool partial, MemoryContext parent)
 	m->schema = r->schema_oid;
 	m->model_id = model_id;
 	m->partial = partial;
-	m->items = rs_idmap_create(r->item_type, context);
+	m->items = rs_idmap_create(r->item_type, r->item_collation, context);
 	read_settings(m);
 	reader.model = m;
 	reader.allocated = 1024;

@@ -104,8 +104,8 @@ extern void rs_check_id_argument(FunctionCallInfo fcinfo, int arg, Oid type, con
 /* the elements of an array that are not NULL */
 extern Datum *rs_elements(ArrayType *array, Oid type, int *n);
 
-/* an array argument's elements as a set; NULL if the argument is */
-extern RsIdMap *rs_id_set(FunctionCallInfo fcinfo, int arg, Oid type, const char *name);
+/* an array argument's items as a set; NULL if the argument is */
+extern RsIdMap *rs_item_set(FunctionCallInfo fcinfo, int arg, const RsRecommender *r, const char *name);
 
 /* a tuplestore of these columns as the function's result, whatever is expected */
 extern void rs_declare_result(FunctionCallInfo fcinfo, int n, const char *const *names, const Oid *types);

@@ -57,37 +57,26 @@ typedef struct Work
 	bool	   *hit;
 } Work;
 
-static bool
-is_relevant(const RsRun *run, const RsEvent *e)
-{
-	return (e->flags & RS_POSITIVE) &&
-		(!run->recommender->relevant_owned || (e->flags & RS_OWNED));
-}
-
 /* The user's items on the test side; counts pairs, and those of unknown items. */
 static void
 collect_relevant(RsRun *run, RsEvaluation *ev, Work *w, TestUser *t)
 {
 	const RsMatrix *m = run->split->matrix;
-	int			n = 0;
+	int			n = rs_user_future(run, run->split, t->user, w->history, w->test);
 
-	for (uint64 i = run->user_start[t->user]; i < run->user_start[t->user + 1]; i++)
-		if (rs_in_test(run, run->split, t->user, &run->event[i]) &&
-			is_relevant(run, &run->event[i]))
-			w->test[n++] = run->event[i];
-	n = rs_merge_events(w->test, n, PG_INT64_MAX, run->recommender->merge,
-						run->recommender->repeat_window);
 	t->relevant = palloc((n + 1) * sizeof(uint32));
 	for (int i = 0; i < n; i++)
 	{
+		uint32		item = rs_event_item(&w->test[i]);
+
 		ev->test_pairs++;
-		if (m->column[w->test[i].item] == RS_NO_ID)
+		if (m->column[item] == RS_NO_ID)
 		{
 			ev->cold_pairs++;
-			ev->cold[w->test[i].item] = true;
+			ev->cold[item] = true;
 		}
 		else
-			t->relevant[t->nrelevant++] = m->column[w->test[i].item];
+			t->relevant[t->nrelevant++] = m->column[item];
 	}
 }
 
@@ -109,19 +98,23 @@ prepare_user(RsRun *run, RsEvaluation *ev, Work *w, uint32 user, TestUser *t)
 	n = rs_user_history(run, run->split, user, w->history);
 	t->owned = palloc((n + 1) * sizeof(uint32));
 	for (int i = 0; i < n; i++)
-		if ((w->history[i].flags & RS_OWNED) &&
-			m->column[w->history[i].item] != RS_NO_ID)
-			t->owned[t->nowned++] = m->column[w->history[i].item];
+		if ((rs_event_flags(&w->history[i]) & RS_OWNED) &&
+			m->column[rs_event_item(&w->history[i])] != RS_NO_ID)
+			t->owned[t->nowned++] = m->column[rs_event_item(&w->history[i])];
 	n = rs_newest_positive(w->history, n, run->recommender->history_limit);
-	t->warm = n > 0;
-	t->nhistory = n;
 	t->column = palloc((n + 1) * sizeof(uint32));
 	t->weight = palloc((n + 1) * sizeof(float));
 	for (int i = 0; i < n; i++)
 	{
-		t->column[i] = m->column[w->history[i].item];
-		t->weight[i] = w->history[i].weight;
+		uint32		column = m->column[rs_event_item(&w->history[i])];
+
+		/* one of too few users */
+		if (column == RS_NO_ID)
+			continue;
+		t->column[t->nhistory] = column;
+		t->weight[t->nhistory++] = w->history[i].weight;
 	}
+	t->warm = t->nhistory > 0;
 	return true;
 }
 

@@ -16,7 +16,6 @@
 
 #include "parts.h"
 
-#define STAGING_BYTES	(16 << 20)
 #define BLOCK_ITEMS		16
 
 typedef struct NeighborArg
@@ -136,7 +135,7 @@ rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split, const RsCoocSetting
 	RsNeighborPart *part = MemoryContextAllocZero(split->context, sizeof(RsNeighborPart));
 	uint32		nitems = m->items.nrows;
 	Size		row_bytes = settings->neighbors * sizeof(RsNeighbor);
-	uint32		batch = Max((uint32) (STAGING_BYTES / row_bytes), BLOCK_ITEMS);
+	uint32		batch = Max((uint32) (RS_NEIGHBOR_STAGING / row_bytes), BLOCK_ITEMS);
 	uint64		allocated = Max((uint64) nitems * 8, 1024);
 	NeighborArg arg = {{{0}}};
 	RsCsr		users;

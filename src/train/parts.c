@@ -12,20 +12,30 @@
 
 #include "parts.h"
 
+double
+rs_users_of(const RsMatrix *m, uint32 column)
+{
+	if (m->recency != NULL)
+		return m->recency[column];
+	return m->items.start[column + 1] - m->items.start[column];
+}
+
 /* Distinct users of each item, divided by the most popular item's. */
 static void
 train_popularity(RsRun *run, RsSplit *split)
 {
-	const RsCsr *items = &split->matrix->items;
+	const RsMatrix *m = split->matrix;
+	uint32		nitems = m->items.nrows;
 	RsParts    *parts = split->parts;
-	uint64		most = 1;
+	double		most = 0;
 
-	parts->shared_popularity = rs_share(run, split->context, items->nrows * sizeof(float), "popularity");
+	parts->shared_popularity = rs_share(run, split->context, nitems * sizeof(float), "popularity");
 	parts->popularity = parts->shared_popularity.local;
-	for (uint32 i = 0; i < items->nrows; i++)
-		most = Max(most, items->start[i + 1] - items->start[i]);
-	for (uint32 i = 0; i < items->nrows; i++)
-		parts->popularity[i] = (float) ((double) (items->start[i + 1] - items->start[i]) / most);
+	for (uint32 i = 0; i < nitems; i++)
+		most = Max(most, rs_users_of(m, i));
+	/* all may be so old that nothing is left of them */
+	for (uint32 i = 0; i < nitems; i++)
+		parts->popularity[i] = most > 0 ? (float) (rs_users_of(m, i) / most) : 0;
 }
 
 RsNeighborPart *

@@ -45,6 +45,9 @@ typedef struct RsParts
 
 /* parts.c */
 extern void rs_parts_make(RsRun *run, RsSplit *split, List *policies);
+
+/* the users of a column; those of long ago count less where that is asked for */
+extern double rs_users_of(const RsMatrix *m, uint32 column);
 extern RsNeighborPart *rs_parts_neighbors(const RsParts *parts, const RsPolicy *policy);
 extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *policy);
 
@@ -53,6 +56,7 @@ extern RsFactorPart *rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split,
 									  const RsFactorSettings *settings);
 
 /* neighbors.c */
+#define RS_NEIGHBOR_STAGING	(16 << 20)	/* bytes of a batch of rows */
 extern RsNeighborPart *rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split,
 										  const RsCoocSettings *settings);
 extern const RsJob rs_job_neighbors;

@@ -68,14 +68,15 @@ make_desc(int n, const char *const *names, const Oid *types)
 	return desc;
 }
 
+/* By users, those of long ago counting less where they do; ties by item. */
 static int
 compare_users(const void *a, const void *b, void *arg)
 {
 	const RsMatrix *m = arg;
 	uint32		x = *(const uint32 *) a;
 	uint32		y = *(const uint32 *) b;
-	uint64		nx = m->items.start[x + 1] - m->items.start[x];
-	uint64		ny = m->items.start[y + 1] - m->items.start[y];
+	double		nx = rs_users_of(m, x);
+	double		ny = rs_users_of(m, y);
 
 	if (nx != ny)
 		return nx > ny ? -1 : 1;

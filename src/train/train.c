@@ -112,17 +112,21 @@ void
 rs_run_charge(RsRun *run, Size bytes, const char *what)
 {
 	int64		held = run_bytes(run);
+	Size		wanted;
 
-	if (held + (int64) bytes > run->memory_limit)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("training of recommender \"%s\" needs more memory than the " INT64_FORMAT " MB allowed",
-						NameStr(run->recommender->name), run->memory_limit >> 20),
-				 errdetail(INT64_FORMAT " MB are held and %s would take %zu MB more.",
-						   held >> 20, what, (bytes >> 20) + 1),
-				 errhint("Pass memory => '%zu MB', or raise maintenance_work_mem.",
-						 (Size) (((held + bytes) * 2) >> 20) + 1)));
-	run->peak_bytes = Max(run->peak_bytes, held + (int64) bytes);
+	if (held + (int64) bytes <= run->memory_limit)
+	{
+		run->peak_bytes = Max(run->peak_bytes, held + (int64) bytes);
+		return;
+	}
+	wanted = Max(rs_estimate_megabytes(run), (Size) ((held + bytes) >> 20) + 1);
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("training of recommender \"%s\" needs more memory than the " INT64_FORMAT " MB allowed",
+					NameStr(run->recommender->name), run->memory_limit >> 20),
+			 errdetail(INT64_FORMAT " MB are held and %s would take %zu MB more.",
+					   held >> 20, what, (bytes >> 20) + 1),
+			 errhint("Pass memory => '%zu MB', or raise maintenance_work_mem.", wanted)));
 }
 
 void *

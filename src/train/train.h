@@ -79,8 +79,10 @@ typedef struct RsMatrix
 	RsCsr		items;			/* and by item */
 	RsSharedCsr shared_users;	/* the same, for the workers */
 	RsSharedCsr shared_items;
+	double	   *recency;		/* by column, sum over its users, each counting
+								 * less by age; NULL = all count 1 */
 	uint64		checksum;
-	TimestampTz from;
+	TimestampTz from;			/* newest times of pairs, first and last */
 	TimestampTz until;
 } RsMatrix;
 
@@ -96,10 +98,22 @@ typedef struct RsSplit
 	bool		random;			/* by a hash of the pair, not by time */
 	TimestampTz cutoff;			/* DT_NOEND: all is for training */
 	TimestampTz until;			/* end of the test side, exclusive */
+	TimestampTz as_of;			/* from when ages count: the cutoff, or the
+								 * newest event where all is for training */
 	bool	   *bot;			/* users left out at the cutoff */
 	RsMatrix   *matrix;
 	struct RsParts *parts;		/* trained on the matrix */
 } RsSplit;
+
+/* What a source holds, counted or as expected. */
+typedef struct RsCounts
+{
+	double		rows;
+	double		users;
+	double		items;
+	double		user_width;		/* bytes of an id */
+	double		item_width;
+} RsCounts;
 
 typedef struct RsRun
 {
@@ -122,12 +136,14 @@ typedef struct RsRun
 	int64		shared_bytes;	/* held in shared memory */
 	int64		peak_bytes;
 
+	RsCounts	expected;		/* of the source, by the planner */
+
 	/* the source, as loaded */
 	bool		loaded;
 	RsIdMap    *users;
 	RsIdMap    *items;
 	uint64		nevents;
-	RsEvent    *event;			/* by user, then in rs_event_compare's order */
+	RsEvent    *event;			/* by user, in canonical order */
 	uint64	   *user_start;		/* users + 1 offsets into event */
 
 	RsSplit    *split;			/* for the evaluation */
@@ -178,6 +194,15 @@ extern bool rs_in_test(const RsRun *run, const RsSplit *split, uint32 user,
  */
 extern int	rs_user_history(const RsRun *run, const RsSplit *split, uint32 user,
 							RsEvent *out);
+
+/*
+ * The same of the test side, with what returns on it have left: nothing where
+ * the user owned the item before.  history has room like out, and is
+ * overwritten.
+ */
+extern int	rs_user_future(const RsRun *run, const RsSplit *split, uint32 user,
+						   RsEvent *history, RsEvent *out);
+extern bool rs_is_relevant(const RsRun *run, const RsEvent *event);
 extern uint64 rs_longest_history(const RsRun *run);
 
 /* matrix.c: the pairs of a split's train side */
@@ -198,6 +223,10 @@ typedef struct RsBot
 } RsBot;
 extern List *rs_list_bots(RsRun *run, TimestampTz before);
 extern bool *rs_find_bots(RsRun *run, MemoryContext context, TimestampTz before);
+
+/* estimate.c */
+extern void rs_expect(RsRun *run);
+extern Size rs_estimate_megabytes(const RsRun *run);
 
 /* evaluate.c */
 extern void rs_evaluate(RsRun *run, RsStageResult *result);

@@ -93,7 +93,9 @@ SELECT recsys.alter_recommender('frail', merge => 'max');
 TABLE bad.before EXCEPT TABLE bad.served;
 
 -- too little memory: how much to ask for, in the call to paste
+\set VERBOSITY terse
 CALL recsys.retrain('frail', memory => '1 MB');
+\set VERBOSITY default
 SELECT state, stage, sqlstate, regexp_replace(message, '\d+', 'N', 'g') AS message, regexp_replace(hint, '\d+', 'N', 'g') AS hint FROM bad.last_run;
 SELECT (regexp_match(hint, 'memory => ''(\d+ MB)'''))[1] AS memory FROM bad.last_run \gset
 CALL recsys.retrain('frail', memory => :'memory', evaluate => false, publish => false);
