@@ -37,6 +37,9 @@ typedef struct RsCgRow
 	size_t		known;			/* col has so many, the next rows' included */
 } RsCgRow;
 
+/* select writes so many places more than it returns */
+#define RS_SELECT_SLACK 16
+
 typedef struct RsSimd
 {
 	const char *name;			/* "generic", "avx2" or "avx512" */
@@ -49,6 +52,12 @@ typedef struct RsSimd
 
 	/* y += alpha * x */
 	void		(*axpy) (float alpha, const float *x, float *y, int n);
+
+	/*
+	 * Where v[0 .. n-1] is at least bar, ascending; returns how many.  place
+	 * has room for n + RS_SELECT_SLACK.
+	 */
+	int			(*select) (const float *v, int n, float bar, int *place);
 
 	/*
 	 * Lower triangle of the row-major n x n matrix a += sum over the m rows
