@@ -5,8 +5,9 @@ EXTVERSION = 0.1.0
 MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
-KERNEL = src/kernel/als.o src/kernel/bots.o src/kernel/cooccurrence.o \
-	src/kernel/csr.o src/kernel/history.o src/kernel/merge.o src/kernel/metric.o \
+KERNEL = src/kernel/als.o src/kernel/als_cg.o src/kernel/bots.o \
+	src/kernel/cooccurrence.o src/kernel/csr.o src/kernel/eigen.o \
+	src/kernel/history.o src/kernel/merge.o src/kernel/metric.o \
 	src/kernel/score.o src/kernel/simd.o src/kernel/stats.o src/kernel/topk.o
 
 # both libraries need these rooms; each links its own copy, hidden
