@@ -37,7 +37,7 @@
  * many of them syrk_lower fills at a time, so that both stay in the first
  * level cache.
  */
-#define RS_PANEL	8192
+#define RS_PANEL	16384
 #define RS_PANEL_SYRK	4096
 
 /* simd_cg.h: observed vectors summed in one run of floats */
