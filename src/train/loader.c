@@ -22,8 +22,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "progress.h"
 #include "stream.h"
-#include "train.h"
 
 #define FIRST_EVENTS	65536
 #define ROWS_PER_CHARGE	256
@@ -63,7 +63,10 @@ receive(const Datum *values, const bool *isnull, void *arg)
 	e = &loader->event[loader->n];
 	/* ids take memory too */
 	if (loader->n % ROWS_PER_CHARGE == 0)
+	{
 		rs_run_charge(loader->run, 0, "loading ids");
+		rs_progress_rows(loader->n, 0);
+	}
 	weight = isnull[2] ? 0 : DatumGetFloat8(values[2]);
 	if (!isfinite((float) weight))
 		ereport(ERROR,

@@ -27,6 +27,7 @@
 
 #include "owner.h"
 #include "parts.h"
+#include "progress.h"
 #include "kernel/simd.h"
 
 PG_MODULE_MAGIC;
@@ -57,6 +58,7 @@ close_run(void)
 		MemoryContextDelete(rs_run->context);
 	rs_run = NULL;
 	busy = false;
+	rs_progress_end();
 }
 
 static void
