@@ -68,11 +68,11 @@ is_relevant(const RsRun *run, const RsEvent *e)
 static void
 collect_relevant(RsRun *run, RsEvaluation *ev, Work *w, TestUser *t)
 {
-	const RsMatrix *m = run->split->matrix;
+	const RsMatrix *m = ev->split->matrix;
 	int			n = 0;
 
 	for (uint64 i = run->user_start[t->user]; i < run->user_start[t->user + 1]; i++)
-		if (rs_in_test(run, run->split, t->user, &run->event[i]) &&
+		if (rs_in_test(run, ev->split, t->user, &run->event[i]) &&
 			is_relevant(run, &run->event[i]))
 			w->test[n++] = run->event[i];
 	n = rs_merge_events(w->test, n, PG_INT64_MAX, run->recommender->merge,
@@ -98,7 +98,7 @@ collect_relevant(RsRun *run, RsEvaluation *ev, Work *w, TestUser *t)
 static bool
 prepare_user(RsRun *run, RsEvaluation *ev, Work *w, uint32 user, TestUser *t)
 {
-	const RsMatrix *m = run->split->matrix;
+	const RsMatrix *m = ev->split->matrix;
 	int			n;
 
 	memset(t, 0, sizeof(*t));
@@ -106,7 +106,7 @@ prepare_user(RsRun *run, RsEvaluation *ev, Work *w, uint32 user, TestUser *t)
 	collect_relevant(run, ev, w, t);
 	if (t->nrelevant == 0)
 		return false;
-	n = rs_user_history(run, run->split, user, w->history);
+	n = rs_user_history(run, ev->split, user, w->history);
 	t->owned = palloc((n + 1) * sizeof(uint32));
 	for (int i = 0; i < n; i++)
 		if ((w->history[i].flags & RS_OWNED) &&
@@ -127,11 +127,11 @@ prepare_user(RsRun *run, RsEvaluation *ev, Work *w, uint32 user, TestUser *t)
 
 /* Solves the block's user vectors and multiplies them with all items. */
 static void
-block_products(const RsRun *run, Work *w, const RsFactorPart *p,
+block_products(const RsMatrix *m, Work *w, const RsFactorPart *p,
 			   const TestUser *users, int n)
 {
 	const RsFactorSettings *s = &p->settings;
-	uint32		ncols = run->split->matrix->users.ncols;
+	uint32		ncols = m->users.ncols;
 
 	for (int i = 0; i < n; i++)
 		rs_als_row(s->factors, p->gram, (float) s->alpha0,
@@ -193,7 +193,7 @@ static void
 score_user(RsRun *run, RsEvaluation *ev, Work *w, const TestUser *t,
 		   int policy, int protocol, const float *neighbor, const float *product)
 {
-	const RsPolicy *p = list_nth(run->policies, policy);
+	const RsPolicy *p = list_nth(ev->policies, policy);
 	bool		is_new = (protocol == RS_PROTOCOL_NEW);
 	int			nrelevant = is_new ? count_new(t) : t->nrelevant;
 	int			n;
@@ -202,9 +202,9 @@ score_user(RsRun *run, RsEvaluation *ev, Work *w, const TestUser *t,
 		return;
 	for (int i = 0; is_new && i < t->nowned; i++)
 		w->hidden[t->owned[i]] = true;
-	rs_blend(neighbor, product, run->split->parts->popularity,
-			 is_new ? w->hidden : NULL, run->split->matrix->users.ncols, p->blend, w->score);
-	n = rs_topk_float(w->score, run->split->matrix->users.ncols, ev->kmax, w->top);
+	rs_blend(neighbor, product, ev->split->parts->popularity,
+			 is_new ? w->hidden : NULL, ev->split->matrix->users.ncols, p->blend, w->score);
+	n = rs_topk_float(w->score, ev->split->matrix->users.ncols, ev->kmax, w->top);
 	for (int i = 0; is_new && i < t->nowned; i++)
 		w->hidden[t->owned[i]] = false;
 	mark_hits(t, w->top, n, w->hit);
@@ -216,16 +216,16 @@ score_user(RsRun *run, RsEvaluation *ev, Work *w, const TestUser *t,
 static void
 score_block(RsRun *run, RsEvaluation *ev, Work *w, const TestUser *users, int n)
 {
-	uint32		ncols = run->split->matrix->users.ncols;
+	uint32		ncols = ev->split->matrix->users.ncols;
 
 	for (int policy = 0; policy < ev->npolicies; policy++)
 	{
-		RsPolicy   *p = list_nth(run->policies, policy);
-		RsNeighborPart *neighbors = rs_parts_neighbors(run->split->parts, p);
-		RsFactorPart *factors = rs_parts_factors(run->split->parts, p);
+		RsPolicy   *p = list_nth(ev->policies, policy);
+		RsNeighborPart *neighbors = rs_parts_neighbors(ev->split->parts, p);
+		RsFactorPart *factors = rs_parts_factors(ev->split->parts, p);
 
 		if (factors)
-			block_products(run, w, factors, users, n);
+			block_products(ev->split->matrix, w, factors, users, n);
 		for (int i = 0; i < n; i++)
 		{
 			const TestUser *t = &users[i];
@@ -250,11 +250,11 @@ static Work *
 make_work(RsRun *run, const RsEvaluation *ev)
 {
 	Work	   *w = palloc0(sizeof(Work));
-	Size		ncols = Max(run->split->matrix->users.ncols, 1);
+	Size		ncols = Max(ev->split->matrix->users.ncols, 1);
 	int			factors = 1;
 	ListCell   *cell;
 
-	foreach(cell, run->policies)
+	foreach(cell, ev->policies)
 		factors = Max(factors, ((RsPolicy *) lfirst(cell))->factors.factors);
 	rs_run_charge(run, (BLOCK_USERS + 3) * ncols * sizeof(float), "evaluation");
 	w->block = AllocSetContextCreate(CurrentMemoryContext, "recsys test users",
@@ -272,11 +272,10 @@ make_work(RsRun *run, const RsEvaluation *ev)
 	return w;
 }
 
-/* Stage evaluate. */
-void
-rs_evaluate(RsRun *run, RsStageResult *result)
+RsEvaluation *
+rs_evaluate_split(RsRun *run, RsTeam *team, RsSplit *split, List *policies)
 {
-	RsEvaluation *ev = rs_evaluation_make(run);
+	RsEvaluation *ev = rs_evaluation_make(run, split, policies);
 	Work	   *w = make_work(run, ev);
 	TestUser	users[BLOCK_USERS];
 	int			n = 0;
@@ -286,7 +285,7 @@ rs_evaluate(RsRun *run, RsStageResult *result)
 	{
 		MemoryContext old = MemoryContextSwitchTo(w->block);
 
-		if (!run->split->bot[u] && prepare_user(run, ev, w, u, &users[n]))
+		if (!split->bot[u] && prepare_user(run, ev, w, u, &users[n]))
 			n++;
 		MemoryContextSwitchTo(old);
 		if (n == BLOCK_USERS || (u == nusers - 1 && n > 0))
@@ -299,8 +298,17 @@ rs_evaluate(RsRun *run, RsStageResult *result)
 		if (u % 256 == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
+	return ev;
+}
+
+/* Stage evaluate. */
+void
+rs_evaluate(RsRun *run, RsStageResult *result)
+{
+	RsEvaluation *ev = rs_evaluate_split(run, NULL, run->split, run->policies);
+
 	result->rows_in = ev->test_pairs;
-	result->rows_out = rs_evaluation_store(run, ev);
+	result->rows_out = rs_evaluation_store(ev);
 	if (result->rows_out == 0)
 		ereport(NOTICE,
 				(errmsg("nothing to evaluate: no user has an interaction on the test side with an item known in train"),

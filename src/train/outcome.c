@@ -17,6 +17,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -56,22 +57,24 @@ mark_popular(RsEvaluation *ev, uint32 ncols)
 	for (uint32 i = 0; i < ncols; i++)
 		order[i] = i;
 	qsort_arg(order, ncols, sizeof(uint32), compare_popularity,
-			  ev->run->split->parts->popularity);
+			  ev->split->parts->popularity);
 	for (uint32 i = 0; i < (ncols + 9) / 10; i++)
 		ev->popular[order[i]] = true;
 	pfree(order);
 }
 
 RsEvaluation *
-rs_evaluation_make(RsRun *run)
+rs_evaluation_make(RsRun *run, RsSplit *split, List *policies)
 {
 	RsEvaluation *ev = palloc0(sizeof(RsEvaluation));
-	const RsMatrix *m = run->split->matrix;
+	const RsMatrix *m = split->matrix;
 	uint32		ncols = m->items.nrows;
 	Size		shown = (Size) run->nk * ncols;
 
 	ev->run = run;
-	ev->npolicies = list_length(run->policies);
+	ev->split = split;
+	ev->policies = policies;
+	ev->npolicies = list_length(policies);
 	ev->kmax = run->k[run->nk - 1];
 	ev->outcome = palloc0(sizeof(RsOutcome) * ev->npolicies * RS_PROTOCOLS);
 	ev->popular = palloc_extended(ncols + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -106,7 +109,7 @@ rs_evaluation_make(RsRun *run)
 static void
 count_list(RsEvaluation *ev, RsOutcome *o, int population, const RsScored *list, int n)
 {
-	uint32		ncols = ev->run->split->matrix->items.nrows;
+	uint32		ncols = ev->split->matrix->items.nrows;
 
 	for (int j = 0; j < ev->run->nk; j++)
 		for (int i = 0; i < Min(n, ev->run->k[j]); i++)
@@ -247,6 +250,46 @@ gather(const RsEvaluation *ev, const RsOutcome *o, int population, int offset,
 	return n;
 }
 
+static int
+metric_number(const char *name)
+{
+	for (int m = 0; m < RS_USER_METRICS; m++)
+		if (strcmp(metric_names[m], name) == 0)
+			return m;
+	return -1;
+}
+
+bool
+rs_metric_known(const char *metric)
+{
+	return metric_number(metric) >= 0;
+}
+
+double
+rs_evaluation_metric(const RsEvaluation *ev, int policy, int protocol,
+					 const char *metric, int k)
+{
+	const RsOutcome *o = &ev->outcome[policy * RS_PROTOCOLS + protocol];
+	Size		width = (Size) ev->run->nk * RS_USER_METRICS;
+	int			offset = metric_number(metric);
+	double		sum = 0;
+	uint32		n = 0;
+	int			j = 0;
+
+	while (j < ev->run->nk && ev->run->k[j] != k)
+		j++;
+	if (offset < 0 || j == ev->run->nk)
+		elog(ERROR, "metric \"%s\" at %d was not measured", metric, k);
+	offset += j * RS_USER_METRICS;
+	for (uint32 u = 0; u < o->n; u++)
+		if (o->warm[u])
+		{
+			sum += o->value[u * width + offset];
+			n++;
+		}
+	return n > 0 ? sum / n : get_float8_nan();
+}
+
 static uint32
 count_true(const bool *flags, uint32 n)
 {
@@ -259,13 +302,13 @@ count_true(const bool *flags, uint32 n)
 
 /* All rows of one policy, protocol and population. */
 static void
-write_outcome(Writer *w, RsEvaluation *ev, int policy, int protocol,
+write_outcome(Writer *w, const RsEvaluation *ev, int policy, int protocol,
 			  int population, double *x, double *y)
 {
 	RsRun	   *run = ev->run;
-	const RsPolicy *p = list_nth(run->policies, policy);
+	const RsPolicy *p = list_nth(ev->policies, policy);
 	const RsOutcome *o = &ev->outcome[policy * RS_PROTOCOLS + protocol];
-	uint32		ncols = run->split->matrix->items.nrows;
+	uint32		ncols = ev->split->matrix->items.nrows;
 	Size		n = 0;
 
 	for (int j = 0; j < run->nk; j++)
@@ -324,7 +367,7 @@ store_users(RsRun *run, const RsEvaluation *ev)
 	for (int i = 0; i < ev->npolicies * RS_PROTOCOLS; i++)
 	{
 		const RsOutcome *o = &ev->outcome[i];
-		RsPolicy   *p = list_nth(run->policies, i / RS_PROTOCOLS);
+		RsPolicy   *p = list_nth(ev->policies, i / RS_PROTOCOLS);
 		Datum		label = CStringGetTextDatum(p->label);
 		Datum		protocol = CStringGetTextDatum(protocol_names[i % RS_PROTOCOLS]);
 
@@ -349,10 +392,10 @@ store_users(RsRun *run, const RsEvaluation *ev)
 				  desc, store);
 }
 
-/* Writes recsys.evaluation; returns how many rows. */
 int64
-rs_evaluation_store(RsRun *run, RsEvaluation *ev)
+rs_evaluation_store(const RsEvaluation *ev)
 {
+	RsRun	   *run = ev->run;
 	Writer		w;
 	Size		most = 1;
 	double	   *x;
