@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "evaluate.h"
+#include "progress.h"
 #include "kernel/als.h"
 #include "kernel/history.h"
 #include "kernel/score.h"
@@ -296,7 +297,10 @@ rs_evaluate_split(RsRun *run, RsTeam *team, RsSplit *split, List *policies)
 		if (n == 0)
 			MemoryContextReset(w->block);
 		if (u % 256 == 0)
+		{
+			rs_progress_rows(u, nusers);
 			CHECK_FOR_INTERRUPTS();
+		}
 	}
 	return ev;
 }

@@ -30,6 +30,7 @@
 #include "utils/memutils.h"
 
 #include "parts.h"
+#include "progress.h"
 #include "kernel/als.h"
 
 #define GRAM_SLICES		16		/* whatever the number of processes */
@@ -222,6 +223,7 @@ solve_side(Trainer *t, bool users, bool exact)
 	arg.loss = t->loss;
 	arg.exact = exact;
 	gram_matrix(t->team, arg.other, nother, s->factors, t->slice, arg.gram.local);
+	rs_team_progress(t->team, users ? nother : 0, EXACT_ROWS, (uint64) nrows + nother);
 	rs_team_run(t->team, &rs_job_solve, &arg, sizeof(arg), nblocks);
 	for (uint32 b = 0; b < nblocks; b++)
 		loss += ((double *) t->loss.local)[b];
@@ -252,66 +254,103 @@ item_ridge(const Trainer *t)
 
 /* One sweep: items, then users; the whole loss after it. */
 static void
-sweep(Trainer *t, int number)
+sweep(Trainer *t, int number, int sweeps, bool finish)
 {
 	RsFactorPart *p = t->part;
-	bool		last = (number == p->settings.sweeps - 1);
 	bool		exact = (p->settings.solver == RS_SOLVER_EXACT);
 	instr_time	start;
 	instr_time	end;
 
+	rs_progress_sweep(number + 1, p->most);
 	INSTR_TIME_SET_CURRENT(start);
 	solve_side(t, false, exact);
-	p->loss[number] = solve_side(t, true, exact || last) + item_ridge(t);
+	p->loss[number] = solve_side(t, true, exact || (finish && number == sweeps - 1)) +
+		item_ridge(t);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 	p->seconds[number] = INSTR_TIME_GET_DOUBLE(end);
 	if (t->run->verbose)
 		ereport(INFO,
 				(errmsg("sweep %d of %d: loss %.6g, %.2f s", number + 1,
-						p->settings.sweeps, p->loss[number], p->seconds[number])));
+						p->most, p->loss[number], p->seconds[number])));
 }
 
-/* Memory of the part, which stays, and of its training, which does not. */
+/* Memory of the part, which stays. */
 static void
-allocate(Trainer *t, MemoryContext context, MemoryContext scratch)
+allocate_part(RsRun *run, const RsMatrix *m, RsFactorPart *p, MemoryContext context)
 {
-	RsFactorPart *p = t->part;
 	Size		f = p->settings.factors;
-	uint32		most = Max(t->m->users.nrows, t->m->items.nrows);
 
-	p->shared_item = rs_share(t->run, context, sizeof(float) * t->m->items.nrows * f, "item factors");
-	p->shared_user = rs_share(t->run, context, sizeof(float) * t->m->users.nrows * f, "user factors");
-	p->shared_gram = rs_share(t->run, context, sizeof(float) * f * f, "item factors");
+	p->shared_item = rs_share(run, context, sizeof(float) * m->items.nrows * f, "item factors");
+	p->shared_user = rs_share(run, context, sizeof(float) * m->users.nrows * f, "user factors");
+	p->shared_gram = rs_share(run, context, sizeof(float) * f * f, "item factors");
 	p->item = p->shared_item.local;
 	p->user = p->shared_user.local;
 	p->gram = p->shared_gram.local;
-	p->loss = rs_run_alloc_in(t->run, context, sizeof(double) * p->settings.sweeps, "losses");
-	p->seconds = rs_run_alloc_in(t->run, context, sizeof(double) * p->settings.sweeps, "losses");
-	t->slice = rs_share(t->run, scratch, sizeof(float) * GRAM_SLICES * f * f, "Gram matrices");
-	t->user_gram = rs_share(t->run, scratch, sizeof(float) * f * f, "Gram matrices");
-	t->loss = rs_share(t->run, scratch, sizeof(double) * (most / EXACT_ROWS + 1), "losses");
+	p->loss = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
+	p->seconds = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
+}
+
+/* A trainer, with memory of its training, which does not stay. */
+static void
+make_trainer(Trainer *t, RsRun *run, RsTeam *team, RsSplit *split, RsFactorPart *part,
+			 MemoryContext scratch)
+{
+	Size		f = part->settings.factors;
+	uint32		most = Max(split->matrix->users.nrows, split->matrix->items.nrows);
+
+	memset(t, 0, sizeof(*t));
+	t->run = run;
+	t->team = team;
+	t->m = split->matrix;
+	t->part = part;
+	t->slice = rs_share(run, scratch, sizeof(float) * GRAM_SLICES * f * f, "Gram matrices");
+	t->user_gram = rs_share(run, scratch, sizeof(float) * f * f, "Gram matrices");
+	t->loss = rs_share(run, scratch, sizeof(double) * (most / EXACT_ROWS + 1), "losses");
+}
+
+RsFactorPart *
+rs_factors_start(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *settings)
+{
+	MemoryContext scratch = AllocSetContextCreate(split->context, "recsys factors",
+												  ALLOCSET_SMALL_SIZES);
+	RsFactorPart *p = MemoryContextAllocZero(split->context, sizeof(RsFactorPart));
+	const RsMatrix *m = split->matrix;
+	Trainer		t;
+
+	p->settings = *settings;
+	p->most = settings->sweeps;
+	allocate_part(run, m, p, split->context);
+	make_trainer(&t, run, team, split, p, scratch);
+	random_start(p->item, (Size) m->items.nrows * settings->factors,
+				 settings->initial_sd, run->seed);
+	if (split->warm != NULL)
+		rs_warm_items(split->warm, m, settings, p->item);
+	solve_side(&t, true, settings->solver == RS_SOLVER_EXACT);
+	MemoryContextDelete(scratch);
+	return p;
+}
+
+void
+rs_factors_sweep(RsRun *run, RsTeam *team, RsSplit *split, RsFactorPart *p,
+				 int sweeps, bool finish)
+{
+	MemoryContext scratch = AllocSetContextCreate(split->context, "recsys factors",
+												  ALLOCSET_SMALL_SIZES);
+	Trainer		t;
+
+	make_trainer(&t, run, team, split, p, scratch);
+	for (; p->done < sweeps; p->done++)
+		sweep(&t, p->done, sweeps, finish);
+	p->settings.sweeps = sweeps;
+	MemoryContextDelete(scratch);
 }
 
 RsFactorPart *
 rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *settings)
 {
-	MemoryContext scratch = AllocSetContextCreate(split->context, "recsys factors",
-												  ALLOCSET_SMALL_SIZES);
-	RsFactorPart *p = MemoryContextAllocZero(split->context, sizeof(RsFactorPart));
-	Trainer		t = {0};
+	RsFactorPart *p = rs_factors_start(run, team, split, settings);
 
-	p->settings = *settings;
-	t.run = run;
-	t.team = team;
-	t.m = split->matrix;
-	t.part = p;
-	allocate(&t, split->context, scratch);
-	random_start(p->item, (Size) t.m->items.nrows * settings->factors,
-				 settings->initial_sd, run->seed);
-	solve_side(&t, true, settings->solver == RS_SOLVER_EXACT);
-	for (int i = 0; i < settings->sweeps; i++)
-		sweep(&t, i);
-	MemoryContextDelete(scratch);
+	rs_factors_sweep(run, team, split, p, settings->sweeps, true);
 	return p;
 }

@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "parts.h"
+#include "progress.h"
 
 /* Distinct users of each item, divided by the most popular item's. */
 static void
@@ -97,7 +98,11 @@ rs_parts_make(RsRun *run, RsSplit *split, List *policies)
 	train_popularity(run, split);
 	team = rs_team_begin(run, m->users.start[m->users.nrows]);
 	foreach(cell, policies)
+	{
+		rs_progress_piece((double) foreach_current_index(cell) / list_length(policies),
+						  (double) (foreach_current_index(cell) + 1) / list_length(policies));
 		train_missing(run, team, split, lfirst(cell));
+	}
 	rs_team_end(team);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);

@@ -52,6 +52,14 @@ show(int first, int last)
 void
 rs_progress_stage(const RsRun *run, const char *stage)
 {
+	TimestampTz started = GetCurrentTimestamp();
+
+	/* the trials of a search are one stage */
+	if (progress.schema == run->recommender->schema_oid &&
+		progress.slot[RS_SLOT_RUN] == run->run_id &&
+		progress.slot[RS_SLOT_STAGE] > RS_STAGE_NONE &&
+		strcmp(stage, stage_names[progress.slot[RS_SLOT_STAGE]]) == 0)
+		started = progress.slot[RS_SLOT_STARTED];
 	memset(&progress, 0, sizeof(progress));
 	for (int i = RS_STAGE_NONE + 1; i < RS_STAGES; i++)
 		if (strcmp(stage, stage_names[i]) == 0)
@@ -61,7 +69,7 @@ rs_progress_stage(const RsRun *run, const char *stage)
 		}
 	progress.to = 1;
 	progress.slot[RS_SLOT_RUN] = run->run_id;
-	progress.slot[RS_SLOT_STARTED] = GetCurrentTimestamp();
+	progress.slot[RS_SLOT_STARTED] = started;
 	progress.slot[RS_SLOT_SHARE] = -1;
 	show(0, RS_SLOTS - 1);
 }
