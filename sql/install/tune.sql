@@ -5,7 +5,8 @@
  * identification and hyperparameter optimization", AISTATS 2016): many settings
  * are tried on a few sweeps and users, the better half goes on with twice as
  * many.  The parts of a funnel are searched one after the other, each measured
- * by itself, and then blends of the best of both.
+ * by itself, and then blends of the best of both.  The second half of a part's
+ * settings is drawn from ranges half as wide, around the best of the first.
  *
  * Which trial comes next is a function of the rows of the trials so far, so a
  * search goes on after whatever has stopped it.
@@ -94,6 +95,24 @@ END;
 COMMENT ON FUNCTION recsys._tune_part(text, jsonb, jsonb, int8, int4) IS
 'the n-th settings to try of one part, factors or item_item; the first are the policy''s own';
 
+CREATE FUNCTION recsys._tune_narrow(run recsys.tuning, part text, until int4) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT ($1).ranges || coalesce((SELECT pg_catalog.jsonb_object_agg(r.key, CASE
+			WHEN r.key IN ('factors', 'alpha0', 'lambda', 'neighbors', 'initial_sd') AND x.low > 0 THEN pg_catalog.jsonb_build_array(
+				least(greatest(x.best / (x.high / x.low) ^ 0.25, x.low), x.high), least(greatest(x.best * (x.high / x.low) ^ 0.25, x.low), x.high))
+			ELSE pg_catalog.jsonb_build_array(
+				least(greatest(x.best - (x.high - x.low) / 4, x.low), x.high), least(greatest(x.best + (x.high - x.low) / 4, x.low), x.high)) END)
+		FROM pg_catalog.jsonb_each(($1).ranges) r,
+			(SELECT t.parameters FROM recsys.trial t
+			WHERE t.run_id = ($1).run_id AND t.method = $2 AND t.rung = 0 AND t.trial_id <= $3 AND t.value IS NOT NULL
+			ORDER BY t.value DESC, t.trial_id LIMIT 1) b,
+			LATERAL (SELECT (r.value ->> 0)::float8 AS low, (r.value ->> 1)::float8 AS high, (b.parameters ->> r.key)::float8 AS best) x
+		WHERE b.parameters ? r.key), '{}');
+END;
+COMMENT ON FUNCTION recsys._tune_narrow(recsys.tuning, text, int4) IS
+'the ranges of a search, of one part''s settings half as wide and around the best of its trials so far';
+
 CREATE FUNCTION recsys._tune_blend(run recsys.tuning, own jsonb, n int4, blends int4) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -163,7 +182,11 @@ BEGIN
 				sweeps := CASE WHEN f.part <> 'item_item' THEN greatest((p.settings ->> 'sweeps')::int4 >> (f.rungs - 1 - r), 1) END;
 				users := 20000 >> (f.rungs - 1 - r);
 				parameters := CASE WHEN f.part = 'funnel' THEN recsys._tune_blend(t, p.settings, n - f.before, f.tries)
-					ELSE recsys._tune_part(f.part, p.settings, t.ranges, t.seed, n - f.before) END;
+					ELSE recsys._tune_part(f.part, p.settings, CASE WHEN n - f.before > (f.tries + 1) / 2
+						THEN recsys._tune_narrow(t, f.part, f.before + (f.tries + 1) / 2) ELSE t.ranges END, t.seed, n - f.before) END;
+				IF r > 0 THEN
+					SELECT x.parameters INTO STRICT parameters FROM recsys.trial x WHERE (x.run_id, x.trial_id, x.rung) = (run, n, 0);
+				END IF;
 				RETURN;
 			END LOOP;
 			members := ARRAY(SELECT x.trial_id FROM recsys.trial x
@@ -195,16 +218,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION recsys._tune_try(int8, record, boolean) IS 'runs one trial and writes it down';
 
-CREATE FUNCTION recsys._tune_fail(run int8, step record, code text) RETURNS void
+CREATE FUNCTION recsys._tune_fail(run int8, step record) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	-- settings without a solution are not tried again; what else went wrong may go well the next time
 	INSERT INTO recsys.trial (run_id, trial_id, rung, recommender, policy, method, parameters, sweeps, users, metric, k, value, seconds, state)
 	SELECT t.run_id, step.trial_id, step.rung, t.recommender, t.policy, step.part, step.parameters, step.sweeps, 0, t.metric, t.k, NULL, 0, 'failed'
 	FROM recsys.tuning t
-	WHERE t.run_id = run AND code = '22003' AND step.trial_id IS NOT NULL;
+	WHERE t.run_id = run;
 END $$;
-COMMENT ON FUNCTION recsys._tune_fail(int8, record, text) IS 'writes down a trial whose settings have no solution';
+COMMENT ON FUNCTION recsys._tune_fail(int8, record) IS 'writes down a trial whose settings have no solution';
 
 CREATE FUNCTION recsys._tune_open(recommender name, policy name, store_as name, trials int4, metric text, k int4, seed int8, resume boolean,
 	cutoff timestamptz, random_split boolean, ranges jsonb) RETURNS int8
@@ -253,6 +275,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION recsys._tune_open(name, name, name, int4, text, int4, int8, boolean, timestamptz, boolean, jsonb) IS
 'checks the arguments of tune and registers its run, or finds the one to resume; returns run_id';
+
+CREATE FUNCTION recsys._tune_ready(run int8, random_split boolean, workers int4, memory text) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT recsys._train_open(t.run_id, t.recommender, ARRAY[t.policy], t.cutoff, $2, ARRAY[5, 10, 20, 50, t.k], false, t.seed, $3, $4, false)
+	FROM recsys.tuning t WHERE t.run_id = $1;
+END;
+COMMENT ON FUNCTION recsys._tune_ready(int8, boolean, int4, text) IS 'prepares this backend for the stages of a search';
 
 CREATE FUNCTION recsys._tune_begin(run int8) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -355,8 +385,7 @@ BEGIN
 		RAISE EXCEPTION 'minutes is %, must be positive', minutes USING ERRCODE = '22023';
 	END IF;
 	run := recsys._tune_open(recommender, policy, store_as, trials, metric, k, seed, resume, cutoff, random_split, ranges);
-	PERFORM recsys._train_open(run, recommender, ARRAY[policy], (SELECT t.cutoff FROM recsys.tuning t WHERE t.run_id = run), random_split,
-		ARRAY[5, 10, 20, 50, k], false, seed, workers, memory, false);
+	PERFORM recsys._tune_ready(run, random_split, workers, memory);
 	COMMIT;
 	WHILE next_stage IS NOT NULL LOOP
 		-- the first transaction shows the stage, the second one is the stage, or one trial of it
@@ -384,10 +413,16 @@ BEGIN
 				detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 			failed := true;
 		END;
-		IF failed THEN
-			IF trial IS NOT NULL THEN
-				PERFORM recsys._tune_fail(run, step, code);
-			END IF;
+		IF failed AND trial IS NOT NULL AND code = '22003' THEN
+			-- settings without a solution: written down, and on without them, from where the data is read
+			PERFORM recsys._tune_fail(run, step);
+			PERFORM recsys._tune_ready(run, random_split, workers, memory);
+			failed := false;
+			trial := NULL;
+			next_stage := stages[1];
+			COMMIT;
+			CONTINUE;
+		ELSIF failed THEN
 			PERFORM recsys._fail_run(run, code, message, detail, hint);
 			PERFORM recsys._train_close();
 			COMMIT;
