@@ -5,8 +5,7 @@
  * identification and hyperparameter optimization", AISTATS 2016): many settings
  * are tried on a few sweeps and users, the better half goes on with twice as
  * many.  The parts of a funnel are searched one after the other, each measured
- * by itself, and then blends of the best of both.  The second half of a part's
- * settings is drawn from ranges half as wide, around the best of the first.
+ * by itself, and then blends of the best of both.
  *
  * Which trial comes next is a function of the rows of the trials so far, so a
  * search goes on after whatever has stopped it.
@@ -40,7 +39,7 @@ DECLARE
 		'alpha0', jsonb_build_array(recsys._three_digits(0.003 * weight), recsys._three_digits(weight)),
 		'lambda', jsonb_build_array(recsys._three_digits(0.001 * weight), recsys._three_digits(0.1 * weight)),
 		'neighbors', '[50, 500]'::jsonb, 'activity', '[0, 1.5]'::jsonb, 'source_exponent', '[0.2, 0.8]'::jsonb,
-		'target_exponent', '[0.2, 0.8]'::jsonb, 'shrinkage', '[0, 50]'::jsonb, 'blend', '[0, 1]'::jsonb);
+		'target_exponent', '[0.2, 0.8]'::jsonb, 'shrinkage', '[0, 50]'::jsonb, 'blend', '[0, 0.8]'::jsonb);
 	may jsonb;
 	x record;
 BEGIN
@@ -95,24 +94,6 @@ END;
 COMMENT ON FUNCTION recsys._tune_part(text, jsonb, jsonb, int8, int4) IS
 'the n-th settings to try of one part, factors or item_item; the first are the policy''s own';
 
-CREATE FUNCTION recsys._tune_narrow(run recsys.tuning, part text, until int4) RETURNS jsonb
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-	SELECT ($1).ranges || coalesce((SELECT pg_catalog.jsonb_object_agg(r.key, CASE
-			WHEN r.key IN ('factors', 'alpha0', 'lambda', 'neighbors', 'initial_sd') AND x.low > 0 THEN pg_catalog.jsonb_build_array(
-				least(greatest(x.best / (x.high / x.low) ^ 0.25, x.low), x.high), least(greatest(x.best * (x.high / x.low) ^ 0.25, x.low), x.high))
-			ELSE pg_catalog.jsonb_build_array(
-				least(greatest(x.best - (x.high - x.low) / 4, x.low), x.high), least(greatest(x.best + (x.high - x.low) / 4, x.low), x.high)) END)
-		FROM pg_catalog.jsonb_each(($1).ranges) r,
-			(SELECT t.parameters FROM recsys.trial t
-			WHERE t.run_id = ($1).run_id AND t.method = $2 AND t.rung = 0 AND t.trial_id <= $3 AND t.value IS NOT NULL
-			ORDER BY t.value DESC, t.trial_id LIMIT 1) b,
-			LATERAL (SELECT (r.value ->> 0)::float8 AS low, (r.value ->> 1)::float8 AS high, (b.parameters ->> r.key)::float8 AS best) x
-		WHERE b.parameters ? r.key), '{}');
-END;
-COMMENT ON FUNCTION recsys._tune_narrow(recsys.tuning, text, int4) IS
-'the ranges of a search, of one part''s settings half as wide and around the best of its trials so far';
-
 CREATE FUNCTION recsys._tune_blend(run recsys.tuning, own jsonb, n int4, blends int4) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -138,7 +119,7 @@ LANGUAGE sql IMMUTABLE STRICT ROWS 3
 BEGIN ATOMIC
 	-- neighbours are trained whole: only users can be saved on the way, where there are many
 	SELECT v.phase, v.part, v.before, v.tries, v.rungs, v.share_from, v.share
-	FROM (SELECT greatest(2, $2 / 4) AS blends, greatest(1, $2 * 3 / 10) AS neighbors, CASE WHEN $3 > 10000 THEN 2 ELSE 1 END AS user_rungs) n,
+	FROM (SELECT greatest(2, $2 / 6) AS blends, greatest(1, $2 / 4) AS neighbors, CASE WHEN $3 > 10000 THEN 2 ELSE 1 END AS user_rungs) n,
 	LATERAL (VALUES
 		('funnel', 1, 'factors', 0, $2 - n.neighbors - n.blends, 3, 0::float8, 0.6::float8),
 		('funnel', 2, 'item_item', $2 - n.neighbors - n.blends, n.neighbors, n.user_rungs, 0.6, 0.25),
@@ -182,11 +163,7 @@ BEGIN
 				sweeps := CASE WHEN f.part <> 'item_item' THEN greatest((p.settings ->> 'sweeps')::int4 >> (f.rungs - 1 - r), 1) END;
 				users := 20000 >> (f.rungs - 1 - r);
 				parameters := CASE WHEN f.part = 'funnel' THEN recsys._tune_blend(t, p.settings, n - f.before, f.tries)
-					ELSE recsys._tune_part(f.part, p.settings, CASE WHEN n - f.before > (f.tries + 1) / 2
-						THEN recsys._tune_narrow(t, f.part, f.before + (f.tries + 1) / 2) ELSE t.ranges END, t.seed, n - f.before) END;
-				IF r > 0 THEN
-					SELECT x.parameters INTO STRICT parameters FROM recsys.trial x WHERE (x.run_id, x.trial_id, x.rung) = (run, n, 0);
-				END IF;
+					ELSE recsys._tune_part(f.part, p.settings, t.ranges, t.seed, n - f.before) END;
 				RETURN;
 			END LOOP;
 			members := ARRAY(SELECT x.trial_id FROM recsys.trial x

@@ -12,7 +12,7 @@ CREATE VIEW tune_trial AS SELECT run_id, trial_id, rung, method, parameters, swe
 CALL recsys.tune('search', trials => 12, ranges => '{"factors": [4, 16]}', cutoff => :cutoff, k => 5);
 SELECT max(run_id) AS run FROM recsys.tuning \gset
 -- half of the settings of a rung go on, with twice the sweeps
-SELECT method, rung, sweeps, count(*), bool_and(state = 'succeeded' AND value > 0 AND users > 50) AS measured, min(trial_id) AS first
+SELECT method, rung, sweeps, count(*), bool_and(state = 'succeeded' AND value > 0 AND users > 50) AS measured
 FROM recsys.trial WHERE run_id = :run GROUP BY 1, 2, 3 ORDER BY min(trial_id), 2;
 SELECT a.method, a.rung, bool_and(a.value >= b.value) AS the_better_half
 FROM recsys.trial a JOIN recsys.trial n ON (n.run_id, n.trial_id, n.rung) = (a.run_id, a.trial_id, a.rung + 1)
@@ -20,17 +20,17 @@ FROM recsys.trial a JOIN recsys.trial n ON (n.run_id, n.trial_id, n.rung) = (a.r
 	LEFT JOIN recsys.trial o ON (o.run_id, o.trial_id, o.rung) = (b.run_id, b.trial_id, b.rung + 1)
 WHERE a.run_id = :run AND o.run_id IS NULL GROUP BY 1, 2 ORDER BY 1, 2;
 -- the first ones are the policy's own settings, the others lie in the ranges
-SELECT trial_id, method, parameters FROM recsys.trial WHERE run_id = :run AND trial_id IN (1, 7, 10) AND rung = 0 ORDER BY 1;
+SELECT trial_id, method, parameters FROM recsys.trial WHERE run_id = :run AND trial_id IN (1, 8, 11) AND rung = 0 ORDER BY 1;
 SELECT p.parameter, t.ranges -> p.parameter AS range, count(DISTINCT p.value) > 1 AS varies,
 	bool_and(p.value BETWEEN (t.ranges -> p.parameter ->> 0)::float8 AND (t.ranges -> p.parameter ->> 1)::float8) AS within
 FROM recsys.trial_parameter p JOIN recsys.tuning t USING (run_id)
-WHERE run_id = :run AND trial_id NOT IN (1, 7, 10, 11) GROUP BY 1, 2 ORDER BY 1;
+WHERE p.parameter <> 'blend' AND run_id = :run AND trial_id NOT IN (1, 8, 11, 12) GROUP BY 1, 2 ORDER BY 1;
 -- the last blends are of the best of both parts
 SELECT bool_and(f.parameters @> b.parameters) AS best_factors, bool_and(f.parameters @> n.parameters) AS best_neighbors
 FROM recsys.trial f,
 	(SELECT parameters FROM recsys.trial WHERE run_id = :run AND method = 'factors' ORDER BY rung DESC, value DESC, trial_id LIMIT 1) b,
 	(SELECT parameters FROM recsys.trial WHERE run_id = :run AND method = 'item_item' ORDER BY rung DESC, value DESC, trial_id LIMIT 1) n
-WHERE f.run_id = :run AND f.method = 'funnel' AND f.trial_id > 10;
+WHERE f.run_id = :run AND f.method = 'funnel' AND f.trial_id > 11;
 -- the best one is a policy now, judged once, beside the one it began with and popularity
 SELECT t.best_value = max(x.value) AS best, p.settings = o.settings || b.parameters AS stored, p.version = t.stored_version AS version
 FROM recsys.tuning t JOIN recsys.trial x ON x.run_id = t.run_id AND x.method = 'funnel'
@@ -64,7 +64,7 @@ WHERE a.run_id = :run AND b.run_id = (SELECT max(run_id) FROM recsys.tuning) AND
 
 -- a search that failed goes on where it was, and finds the same
 CREATE FUNCTION tune_shop.stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'stopped at trial %', NEW.trial_id; END $$;
-CREATE TRIGGER stop BEFORE INSERT ON recsys.trial FOR EACH ROW WHEN (NEW.trial_id = 8) EXECUTE FUNCTION tune_shop.stop();
+CREATE TRIGGER stop BEFORE INSERT ON recsys.trial FOR EACH ROW WHEN (NEW.trial_id = 9) EXECUTE FUNCTION tune_shop.stop();
 CALL recsys.tune('search', trials => 12, ranges => '{"factors": [4, 16]}', cutoff => :cutoff, k => 5, store_as => 'resumed');
 SELECT max(run_id) AS third FROM recsys.tuning \gset
 SELECT state, stage, message FROM recsys.training_run WHERE run_id = :third;
