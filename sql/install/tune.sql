@@ -32,7 +32,7 @@ END;
 COMMENT ON FUNCTION recsys._three_digits(float8) IS 'a number rounded to three digits';
 
 CREATE FUNCTION recsys._tune_ranges(method text, own jsonb, given jsonb, weight float8) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	-- weights of 100 want an alpha0 and a lambda of 100 times the size
 	usual jsonb := jsonb_build_object('factors', '[16, 128]'::jsonb,
@@ -62,7 +62,7 @@ COMMENT ON FUNCTION recsys._tune_ranges(text, jsonb, jsonb, float8) IS
 'the ranges to search of a policy''s settings: those given, and for others of its numbers the usual ones; weight is the mean weight of an interaction';
 
 CREATE FUNCTION recsys._tune_value(key text, low float8, high float8, seed int8, n int4) RETURNS numeric
-LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	-- a step and a start for each setting of one part; both are the same wherever the search runs
 	step float8 := sqrt(CASE key WHEN 'alpha0' THEN 2 WHEN 'lambda' THEN 3 WHEN 'factors' THEN 5 WHEN 'nu' THEN 7 WHEN 'initial_sd' THEN 11
@@ -115,7 +115,7 @@ COMMENT ON FUNCTION recsys._tune_blend(recsys.tuning, jsonb, int4, int4) IS
 
 CREATE FUNCTION recsys._tune_phases(method text, trials int4, users int8)
 	RETURNS TABLE (phase int4, part text, before int4, tries int4, rungs int4, share_from float8, share float8)
-LANGUAGE sql IMMUTABLE STRICT ROWS 3
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 3
 BEGIN ATOMIC
 	-- neighbours are trained whole: only users can be saved on the way, where there are many
 	SELECT v.phase, v.part, v.before, v.tries, v.rungs, v.share_from, v.share

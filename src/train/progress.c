@@ -16,11 +16,15 @@
  */
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "utils/backend_status.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "progress.h"
 #include "progress_slots.h"
+
+extern PGDLLEXPORT Datum rs_train_show(PG_FUNCTION_ARGS);
 
 static const char *const stage_names[RS_STAGES] = {RS_STAGE_NAMES};
 
@@ -111,4 +115,16 @@ rs_progress_end(void)
 	progress.schema = InvalidOid;
 	if (MyBEEntry != NULL && MyBEEntry->st_progress_command == RS_PROGRESS_COMMAND)
 		pgstat_progress_end_command();
+}
+
+/* _train_show(run_id, stage): of a stage that is not the library's */
+Datum
+rs_train_show(PG_FUNCTION_ARGS)
+{
+	RsFrame		frame;
+	RsRun	   *run = rs_enter(PG_GETARG_INT64(0), &frame);
+
+	rs_progress_stage(run, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	rs_leave(&frame);
+	PG_RETURN_VOID();
 }

@@ -35,8 +35,6 @@ extern PGDLLEXPORT void _PG_init(void);
 extern PGDLLEXPORT const char *rs_train_build(void);
 extern PGDLLEXPORT Datum rs_train_open(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_stage(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum rs_train_show(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum rs_train_policies(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_close(PG_FUNCTION_ARGS);
 
 #define MOST_LENGTHS	100
@@ -218,8 +216,8 @@ set_list_lengths(RsRun *run, ArrayType *array)
  * The policies to evaluate, with popularity and their parts (NULL: those of
  * the live one); the last of them is the one to train for good.
  */
-static void
-set_policies(RsRun *run, ArrayType *names)
+void
+rs_set_policies(RsRun *run, ArrayType *names)
 {
 	Datum	   *values = NULL;
 	bool	   *nulls = NULL;
@@ -289,7 +287,7 @@ rs_train_open(PG_FUNCTION_ARGS)
 	run->workers = rs_team_limit(run->workers_asked ? PG_GETARG_INT32(8) : -1);
 	run->memory_limit = memory_limit(PG_ARGISNULL(9) ? NULL : PG_GETARG_TEXT_PP(9));
 	run->verbose = PG_GETARG_BOOL(10);
-	set_policies(run, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2));
+	rs_set_policies(run, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2));
 	rs_become_caller(&saved);
 
 	/* last, so that an error leaves nothing */
@@ -471,38 +469,6 @@ rs_train_stage(PG_FUNCTION_ARGS)
 	values[3] = Int64GetDatum(run->model_id);
 	nulls[3] = (run->model_id == 0);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
-}
-
-/* _train_show(run_id, stage): of a stage that is not the library's */
-Datum
-rs_train_show(PG_FUNCTION_ARGS)
-{
-	RsFrame		frame;
-	RsRun	   *run = rs_enter(PG_GETARG_INT64(0), &frame);
-
-	rs_progress_stage(run, text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	rs_leave(&frame);
-	PG_RETURN_VOID();
-}
-
-/*
- * _train_policies(run_id, policies): other ones to evaluate than those that the
- * run was opened with; what tune holds makes room.
- */
-Datum
-rs_train_policies(PG_FUNCTION_ARGS)
-{
-	RsFrame		frame;
-	RsRun	   *run = rs_enter(PG_GETARG_INT64(0), &frame);
-
-	run->policies = NIL;
-	set_policies(run, PG_GETARG_ARRAYTYPE_P(1));
-	if (run->validation != NULL)
-		rs_split_free(run->validation);
-	run->validation = NULL;
-	run->kept = NIL;
-	rs_leave(&frame);
-	PG_RETURN_VOID();
 }
 
 Datum

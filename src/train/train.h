@@ -13,6 +13,7 @@
 
 #include "datatype/timestamp.h"
 #include "executor/spi.h"
+#include "utils/array.h"
 
 #include "idmap.h"
 #include "owner.h"
@@ -245,6 +246,9 @@ extern void rs_policies_of(RsRun *run, const char *name);
  */
 extern RsPolicy *rs_policy_read(RsRun *run, const char *name, const char *method,
 								const char *changes);
+
+/* train.c: what to evaluate, NULL: the live policy with its parts */
+extern void rs_set_policies(RsRun *run, ArrayType *names);
 
 /* train.c: the frame of a door; the current context is the stage's between them */
 typedef struct RsFrame

@@ -30,6 +30,7 @@
 
 extern PGDLLEXPORT Datum rs_train_tune_split(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_tune_trial(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum rs_train_policies(PG_FUNCTION_ARGS);
 
 /* a part, in a context of its own; one of the two is NULL */
 typedef struct Kept
@@ -163,13 +164,14 @@ rs_train_tune_split(PG_FUNCTION_ARGS)
 				 errmsg("stage \"%s\" has not run", "load")));
 	rs_progress_stage(run, "validation");
 	rs_find_cutoff(run);
-	split = run->validation = rs_split_validation(run);
-	if (split == NULL)
+	run->validation = rs_split_validation(run);
+	if (run->validation == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("recommender \"%s\" has too few interactions before the cutoff to tune on",
 						NameStr(run->recommender->name)),
 				 errhint("Give a later cutoff.")));
+	split = run->validation;
 	rs_parts_make(run, split, NIL);
 	n = split->matrix->shared_users.n;
 	for (uint64 i = 0; i < n; i++)
@@ -242,7 +244,7 @@ rs_train_tune_trial(PG_FUNCTION_ARGS)
 							text_to_cstring(PG_GETARG_TEXT_PP(1)),
 							text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	if (policy->method == RS_FACTORS || policy->method == RS_FUNNEL)
-		policy->factors.sweeps = Min(PG_GETARG_INT32(3), policy->factors.sweeps);
+		policy->factors.sweeps = Max(Min(PG_GETARG_INT32(3), run->policy->factors.sweeps), 1);
 	rs_progress_stage(run, "trial");
 	rs_progress_piece(PG_GETARG_FLOAT8(7), PG_GETARG_FLOAT8(8));
 	value = try_policy(run, policy, PG_GETARG_INT64(4),
@@ -254,4 +256,24 @@ rs_train_tune_trial(PG_FUNCTION_ARGS)
 	nulls[0] = isnan(value);
 	values[1] = Int64GetDatum(scored);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+/*
+ * _train_policies(run_id, policies): other ones to evaluate than those that the
+ * run was opened with; what tune holds makes room.
+ */
+Datum
+rs_train_policies(PG_FUNCTION_ARGS)
+{
+	RsFrame		frame;
+	RsRun	   *run = rs_enter(PG_GETARG_INT64(0), &frame);
+
+	run->policies = NIL;
+	rs_set_policies(run, PG_GETARG_ARRAYTYPE_P(1));
+	if (run->validation != NULL)
+		rs_split_free(run->validation);
+	run->validation = NULL;
+	run->kept = NIL;
+	rs_leave(&frame);
+	PG_RETURN_VOID();
 }
