@@ -28,6 +28,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "progress.h"
 #include "stream.h"
 #include "train.h"
 #include "kernel/group.h"
@@ -145,7 +146,10 @@ receive(const Datum *values, const bool *isnull, void *arg)
 		grow(loader);
 	/* ids take memory too */
 	if (i % ROWS_PER_CHARGE == 0)
+	{
 		rs_run_charge(loader->run, 0, "loading ids");
+		rs_progress_rows(i, 0);
+	}
 	flags = (!isnull[4] && DatumGetBool(values[4]) ? RS_POSITIVE : 0) |
 		(!isnull[5] && DatumGetBool(values[5]) ? RS_OWNED : 0);
 	loader->user[i] = user;

@@ -24,6 +24,7 @@
 
 #include "array.h"
 #include "parts.h"
+#include "progress.h"
 
 #define ROWS_RELATION	"recsys_rows"
 #define FEATURE_VERSION	1
@@ -232,6 +233,11 @@ parameters(const RsRun *run, const RsNeighborPart *neighbors,
 		for (int i = 0; i < factors->settings.sweeps; i++)
 			appendStringInfo(&json, "%s%.4f", i ? ", " : "", factors->seconds[i]);
 		appendStringInfoChar(&json, ']');
+		if (run->policy->stopped_at > 0)
+			appendStringInfo(&json, ", \"stopped_at\": %d", run->policy->stopped_at);
+		if (run->final->warm != NULL)
+			appendStringInfo(&json, ", \"warm_start_model\": " INT64_FORMAT,
+							 run->final->warm->model_id);
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;
@@ -302,16 +308,22 @@ rs_store(RsRun *run, RsStageResult *result)
 	const RsMatrix *m = parts->matrix;
 	int64		bytes = table_bytes(run);
 	XLogRecPtr	wal = GetXLogInsertRecPtr();
+	int64		total;
 	int64		rows;
 
+	total = m->users.ncols + (neighbors ? neighbors->start[m->items.nrows] : 0) +
+		(factors ? (int64) m->users.ncols + m->users.nrows : 0);
 	insert_model(run, neighbors, factors);
 	rows = store_popularity(run);
+	rs_progress_rows(rows, total);
 	if (neighbors)
 		rows += store_neighbors(run, neighbors);
+	rs_progress_rows(rows, total);
 	if (factors)
 	{
 		rows += store_factors(run, "item", run->items, r->item_type, m->item,
 							  &m->items, factors->item, factors->settings.factors);
+		rs_progress_rows(rows, total);
 		rows += store_factors(run, "user", run->users, r->user_type, m->user,
 							  &m->users, factors->user, factors->settings.factors);
 		store_gram(run, factors);
