@@ -21,7 +21,7 @@ OBJS = $(COMMON) src/recsys.o src/als.o src/metric.o src/top_k.o \
 # recsys_train.so: reached by load_external_function; links OpenBLAS
 TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o \
 	src/train/bots.o src/train/split.o src/train/parts.o src/train/evaluate.o src/train/outcome.o \
-	src/train/store.o
+	src/train/store.o src/train/write.o
 
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric top_k check interaction definition \
