@@ -121,8 +121,8 @@ COMMENT ON COLUMN recsys.model.interactions IS 'distinct (user, item) pairs trai
 COMMENT ON COLUMN recsys.model.data_checksum IS 'checksum of those pairs and their weights';
 COMMENT ON COLUMN recsys.model.train_seconds IS 'seconds spent in training the parts';
 COMMENT ON COLUMN recsys.model.peak_bytes IS 'most memory held by the training, in bytes';
-COMMENT ON COLUMN recsys.model.table_bytes IS 'growth of the recommender''s tables and their indexes, in bytes';
-COMMENT ON COLUMN recsys.model.wal_bytes IS 'write-ahead log written while storing the parts, in bytes';
+COMMENT ON COLUMN recsys.model.table_bytes IS 'size of the model''s rows and their index entries, in bytes (free space and what earlier models left behind are not counted)';
+COMMENT ON COLUMN recsys.model.wal_bytes IS 'write-ahead log that this training wrote while storing the parts, in bytes (not what other sessions wrote meanwhile)';
 COMMENT ON COLUMN recsys.model.library_version IS 'version of the library that trained it';
 COMMENT ON COLUMN recsys.model.trained_at IS 'when its rows were written';
 

@@ -268,8 +268,22 @@ extern void rs_evaluate(RsRun *run, RsStageResult *result);
 
 /* store.c */
 extern void rs_store(RsRun *run, RsStageResult *result);
-extern void rs_write_rows(const char *target, const char *select,
-						  TupleDesc desc, Tuplestorestate *rows);
+
+/* write.c */
+typedef struct RsColumn
+{
+	const char *name;
+	Oid			type;
+} RsColumn;
+
+typedef struct RsWriter RsWriter;
+
+extern RsWriter *rs_writer_begin(const char *target, const char *select, int n,
+								 const RsColumn *columns, int nkeys);
+extern void rs_writer_add(RsWriter *w, Datum *values, bool *nulls);
+
+/* adds the size of the rows to *bytes, unless that is NULL */
+extern int64 rs_writer_end(RsWriter *w, int64 *bytes);
 
 /* policy.c */
 extern void rs_policies_of(RsRun *run, const char *name);
