@@ -16,9 +16,6 @@
  *-------------------------------------------------------------------------
  */
 
-/* vectors of a register tile of rotate */
-#define RS_ROTATE_VECTORS (RS_WIDTH == 16 ? 4 : 2)
-
 /* One step of the tree that sums lanes: lane 2i of a's sums, 2i + 1 of b's. */
 RS_INLINE RS_TARGET RS_VEC
 RS_FN(fold) (RS_VEC a, RS_VEC b)
@@ -174,8 +171,8 @@ RS_FN(apply_chunk) (const RsCgRow *row, size_t j, const int m, const float *x,
 
 	v[0] = row->other;			/* m is at least 1 */
 #pragma GCC unroll 16
-	for (i = 0; i < m; i++)
-		v[i] = row->other + (size_t) row->col[j + i] * n;
+	for (i = 0; i < RS_WIDTH; i++)
+		v[i] = row->other + (size_t) row->col[j + (i < m ? i : m - 1)] * n;
 	if (m == RS_WIDTH)
 	{
 		miss = bias - RS_FN(dots) (v, fours, x, n);
@@ -189,7 +186,7 @@ RS_FN(apply_chunk) (const RsCgRow *row, size_t j, const int m, const float *x,
 		for (i = 0, k = 0; k < 4; k++)
 			for (q = 0; q < quads; q++, i++)
 			{
-				lane[k * fours + q] = v[i < m ? i : m - 1];
+				lane[k * fours + q] = v[i];
 				w[k * fours + q] = i < m ? row->weight[j + i] : 0;
 			}
 		miss = bias - RS_FN(dots) (lane, quads, x, n);
@@ -461,68 +458,3 @@ RS_FN(cg_row) (const RsCgRow *row, float *work, float *x_out, double *loss)
 	return isfinite(RS_FN(dot_padded) (x, inverse, n)) && isfinite(value) ?
 		0 : -1;
 }
-
-/*
- * One tile of rotate: RS_ROTATE_ROWS rows, of which m exist, times
- * RS_ROTATE_VECTORS vectors of columns of a panel.  Every element is summed by
- * itself in the order of k, so it does not depend on the other rows.
- */
-RS_INLINE RS_TARGET void
-RS_FN(rotate_tile) (const float *panel, const float *const *row, int n,
-					float *out, int valid, int m)
-{
-	RS_VEC		sum[RS_ROTATE_ROWS][RS_ROTATE_VECTORS] = {{{0}}};
-	int			i;
-	int			j;
-	int			k;
-
-	for (k = 0; k < n; k++)
-	{
-		RS_VEC		q[RS_ROTATE_VECTORS];
-
-#pragma GCC unroll 4
-		for (j = 0; j < RS_ROTATE_VECTORS; j++)
-			q[j] = RS_FN(load) (panel + k * RS_CG_PANEL + j * RS_WIDTH);
-#pragma GCC unroll 6
-		for (i = 0; i < RS_ROTATE_ROWS; i++)
-#pragma GCC unroll 4
-			for (j = 0; j < RS_ROTATE_VECTORS; j++)
-				sum[i][j] += q[j] * row[i][k];
-	}
-#pragma GCC unroll 6
-	for (i = 0; i < RS_ROTATE_ROWS; i++)
-#pragma GCC unroll 4
-		for (j = 0; j < RS_ROTATE_VECTORS; j++)
-			if (i < m)
-				RS_FN(store_upto) (out + (size_t) i * n + j * RS_WIDTH,
-								   sum[i][j], valid - j * RS_WIDTH);
-}
-
-/* RsSimd.rotate */
-static RS_TARGET void
-RS_FN(rotate) (const float *panels, int n, const float *rows, int nrows,
-			   float *out)
-{
-	int			first;
-	int			sub;
-	int			r;
-	int			i;
-
-	for (first = 0; first < n; first += RS_CG_PANEL, panels += RS_CG_PANEL * n)
-		for (r = 0; r < nrows; r += RS_ROTATE_ROWS)
-		{
-			const float *row[RS_ROTATE_ROWS];
-			int			m = nrows - r < RS_ROTATE_ROWS ? nrows - r :
-				RS_ROTATE_ROWS;
-
-			for (i = 0; i < RS_ROTATE_ROWS; i++)
-				row[i] = rows + (size_t) (r + (i < m ? i : m - 1)) * n;
-			for (sub = 0; sub < RS_CG_PANEL && first + sub < n;
-				 sub += RS_ROTATE_VECTORS * RS_WIDTH)
-				RS_FN(rotate_tile) (panels + sub, row, n,
-									out + (size_t) r * n + first + sub,
-									n - first - sub, m);
-		}
-}
-
-#undef RS_ROTATE_VECTORS
