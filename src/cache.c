@@ -122,7 +122,7 @@ read_settings(RsModel *m)
 	Oid			type = INT8OID;
 	Datum		arg = Int64GetDatum(m->model_id);
 
-	if (rs_spi_select("SELECT m.method, coalesce((m.parameters -> 'settings' ->> 'alpha0')::float8, 0),"
+	if (rs_spi_select("SELECT m.method, coalesce((m.parameters ->> 'alpha0')::float8, 0),"
 							  " coalesce((m.parameters -> 'settings' ->> 'lambda')::float8, 0),"
 							  " coalesce((m.parameters -> 'settings' ->> 'nu')::float8, 0),"
 							  " coalesce((m.parameters -> 'settings' ->> 'blend')::float8, 0)"

@@ -77,6 +77,28 @@ clamp(double v)
 	return v < -FLT_MAX ? -FLT_MAX : (float) v;
 }
 
+/* A part that says nothing leaves its weight to the other. */
+RsBlend
+rs_blend_scales(float n_max, float f_max, double blend)
+{
+	const double own = 1 - (double) RS_POPULARITY_SHARE;
+	RsBlend		b;
+
+	b.neighbor = n_max > 0 ? own * (f_max > 0 ? blend : 1) / n_max : 0;
+	b.factor = f_max > 0 ? own * (n_max > 0 ? 1 - blend : 1) / f_max : 0;
+	b.evidence = n_max > 0 || f_max > 0;
+	return b;
+}
+
+/* Score of an item that both parts speak for. */
+static inline float
+both(double n_scale, float neighbor, double f_scale, float factor,
+	 float popularity)
+{
+	return clamp(n_scale * neighbor + f_scale * factor +
+				 (double) RS_POPULARITY_SHARE * popularity);
+}
+
 /*
  * See score.h.  Each element is read before it is written, so score may be
  * neighbor or factor.
@@ -85,26 +107,19 @@ void
 rs_blend(const float *neighbor, const float *factor, const float *popularity,
 		 const bool *hidden, uint32_t nitems, double blend, float *score)
 {
-	double		n_max = largest(neighbor, hidden, nitems);
-	double		f_max = largest(factor, hidden, nitems);
-	double		n_scale = 0;
-	double		f_scale = 0;
-	const double own = 1 - (double) RS_POPULARITY_SHARE;
+	float		n_max = largest(neighbor, hidden, nitems);
+	float		f_max = largest(factor, hidden, nitems);
+	RsBlend		b = rs_blend_scales(n_max, f_max, blend);
 	uint32_t	i;
-
-	if (n_max > 0)
-		n_scale = own * (f_max > 0 ? blend : 1) / n_max;
-	if (f_max > 0)
-		f_scale = own * (n_max > 0 ? 1 - blend : 1) / f_max;
 
 	if (n_max > 0 && f_max > 0)
 		for (i = 0; i < nitems; i++)
-			score[i] = clamp(n_scale * neighbor[i] + f_scale * factor[i] +
-							 (double) RS_POPULARITY_SHARE * popularity[i]);
-	else if (n_max > 0 || f_max > 0)
+			score[i] = both(b.neighbor, neighbor[i], b.factor, factor[i],
+							popularity[i]);
+	else if (b.evidence)
 	{
 		const float *only = n_max > 0 ? neighbor : factor;
-		double		scale = n_max > 0 ? n_scale : f_scale;
+		double		scale = n_max > 0 ? b.neighbor : b.factor;
 
 		for (i = 0; i < nitems; i++)
 			score[i] = clamp(scale * only[i] +
@@ -118,4 +133,14 @@ rs_blend(const float *neighbor, const float *factor, const float *popularity,
 		for (i = 0; i < nitems; i++)
 			if (hidden[i])
 				score[i] = -INFINITY;
+}
+
+/* A part that says nothing may be anything, and is not looked at. */
+float
+rs_blend_one(const RsBlend *b, float neighbor, float factor, float popularity)
+{
+	if (!b->evidence)
+		return popularity;
+	return both(b->neighbor, b->neighbor != 0 ? neighbor : 0,
+				b->factor, b->factor != 0 ? factor : 0, popularity);
 }

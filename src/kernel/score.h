@@ -39,6 +39,21 @@ extern void rs_neighbor_scores(const uint64_t *start, const RsNeighbor *neighbor
 extern void rs_factor_scores(const float *y, uint32_t nitems, int factors,
 							 const float *x, float *out);
 
+/* How the parts of one user's score are scaled. */
+typedef struct RsBlend
+{
+	double		neighbor;		/* factors of the parts; 0 = says nothing */
+	double		factor;
+	bool		evidence;		/* else the score is popularity */
+} RsBlend;
+
+/* n_max and f_max: each part's largest value over what may be shown, or 0 */
+extern RsBlend rs_blend_scales(float n_max, float f_max, double blend);
+
+/* the score of one item, to the bit as rs_blend has it */
+extern float rs_blend_one(const RsBlend *b, float neighbor, float factor,
+						  float popularity);
+
 /*
  * Combines the evidence in place: on return score[i] is the final score, and
  * -INFINITY where hidden[i].  neighbor or factor may be NULL (that part is

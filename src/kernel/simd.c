@@ -37,7 +37,7 @@
  * many of them syrk_lower fills at a time, so that both stay in the first
  * level cache.
  */
-#define RS_PANEL	8192
+#define RS_PANEL	16384
 #define RS_PANEL_SYRK	4096
 
 /* simd_cg.h: observed vectors summed in one run of floats */
@@ -46,8 +46,11 @@
 /* floats of observed vectors that stay in the first level cache */
 #define RS_CG_CACHED	6144
 
-/* a squared residual below this share of the row's scale is rounding */
-#define RS_CG_DONE		1e-15f
+/*
+ * A squared residual below this share of what it was at the start, or could
+ * have been without a start, is rounding; steps along it would raise the loss.
+ */
+#define RS_CG_DONE		1e-14f
 
 /* the preconditioner's least diagonal element as a share of the largest */
 #define RS_CG_FLOOR		1e-7f
@@ -117,6 +120,20 @@ sqrt_generic(vec_generic v)
 	vec_generic r = {sqrtf(v[0]), sqrtf(v[1]), sqrtf(v[2]), sqrtf(v[3])};
 
 	return r;
+}
+
+/* adds i .. i + 3 to the places found, where v is at least bar */
+RS_INLINE int
+select_from_generic(vec_generic v, float bar, int i, int *place, int found)
+{
+	int			j;
+
+	for (j = 0; j < 4; j++)
+	{
+		place[found] = i + j;
+		found += v[j] >= bar;
+	}
+	return found;
 }
 
 #define RS_LEVEL generic
@@ -195,6 +212,19 @@ sqrt_avx2(vec_avx2 v)
 	return (vec_avx2) _mm256_sqrt_ps((__m256) v);
 }
 
+/* adds i .. i + 7 to the places found, where v is at least bar */
+RS_INLINE RS_TARGET_AVX2 int
+select_from_avx2(vec_avx2 v, float bar, int i, int *place, int found)
+{
+	unsigned int mask = _mm256_movemask_ps(_mm256_cmp_ps((__m256) v,
+														 _mm256_set1_ps(bar),
+														 _CMP_GE_OQ));
+
+	for (; mask != 0; mask &= mask - 1)
+		place[found++] = i + __builtin_ctz(mask);
+	return found;
+}
+
 #define RS_LEVEL avx2
 #define RS_TARGET RS_TARGET_AVX2
 #define RS_WIDTH 8
@@ -263,6 +293,22 @@ RS_INLINE RS_TARGET_AVX512 vec_avx512
 sqrt_avx512(vec_avx512 v)
 {
 	return (vec_avx512) _mm512_sqrt_ps((__m512) v);
+}
+
+/* adds i .. i + 15 to the places found, where v is at least bar */
+RS_INLINE RS_TARGET_AVX512 int
+select_from_avx512(vec_avx512 v, float bar, int i, int *place, int found)
+{
+	const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7,
+											8, 9, 10, 11, 12, 13, 14, 15);
+	__mmask16	mask = _mm512_cmp_ps_mask((__m512) v, _mm512_set1_ps(bar),
+										  _CMP_GE_OQ);
+
+	if (mask == 0)
+		return found;
+	_mm512_storeu_si512(place + found,
+						_mm512_maskz_compress_epi32(mask, _mm512_add_epi32(lanes, _mm512_set1_epi32(i))));
+	return found + __builtin_popcount(mask);
 }
 
 #define RS_LEVEL avx512

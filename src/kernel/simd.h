@@ -28,7 +28,6 @@ typedef struct RsCgRow
 	float		ridge;
 	float		share;			/* 1 / rows of other */
 	float		largest;		/* of the eigenvalues */
-	float		observed;		/* sum of the weights */
 	const float *eigen;			/* one eigenvalue a factor */
 	const float *other;			/* rows of factors floats */
 	const uint32_t *col;		/* n observed rows of other, at least one */
@@ -36,6 +35,9 @@ typedef struct RsCgRow
 	size_t		n;
 	size_t		known;			/* col has so many, the next rows' included */
 } RsCgRow;
+
+/* select writes so many places more than it returns */
+#define RS_SELECT_SLACK 16
 
 typedef struct RsSimd
 {
@@ -49,6 +51,12 @@ typedef struct RsSimd
 
 	/* y += alpha * x */
 	void		(*axpy) (float alpha, const float *x, float *y, int n);
+
+	/*
+	 * Where v[0 .. n-1] is at least bar, ascending; returns how many.  place
+	 * has room for n + RS_SELECT_SLACK.
+	 */
+	int			(*select) (const float *v, int n, float bar, int *place);
 
 	/*
 	 * Lower triangle of the row-major n x n matrix a += sum over the m rows

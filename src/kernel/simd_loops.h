@@ -139,6 +139,23 @@ RS_FN(axpy) (float alpha, const float *x, float *y, int n)
 						   RS_FN(load_part) (x + i, n - i) * alpha, n - i);
 }
 
+/* RsSimd.select: always written, kept only where it passes */
+static RS_TARGET int
+RS_FN(select) (const float *v, int n, float bar, int *place)
+{
+	int			found = 0;
+	int			i;
+
+	for (i = 0; i + RS_WIDTH <= n; i += RS_WIDTH)
+		found = RS_FN(select_from) (RS_FN(load) (v + i), bar, i, place, found);
+	for (; i < n; i++)
+	{
+		place[found] = i;
+		found += v[i] >= bar;
+	}
+	return found;
+}
+
 /*
  * One tile of a rank update: RS_TILE_ROWS rows of a from row i, vectors
  * (1 or 2) vectors of columns from column j; what lies above the diagonal or
@@ -435,6 +452,7 @@ static const RsSimd RS_FN(table) = {
 	RS_FN(dot_wide),
 	RS_FN(dot),
 	RS_FN(axpy),
+	RS_FN(select),
 	RS_FN(syrk_lower),
 	RS_FN(cholesky),
 	RS_FN(cg_row),

@@ -5,69 +5,207 @@
  *
  * Scores come from the code that serves: the user's vector is solved from the
  * history at the cutoff, the neighbours' evidence is gathered from the same
- * history, and both are blended by rs_blend.  Only the products of user
- * vectors with item factors are taken a block of users at a time, by BLAS.
- *
+ * history, and the lists are those that serving makes of both (ranker.h).
  * Full ranking over all items known in train, never a sample of them.
+ *
+ * This backend prepares users a batch at a time, in shared memory; the team
+ * ranks and measures them by blocks, each user at a place of its own; this
+ * backend then adds up in the order of the users.  So every figure is the same
+ * for any number of processes.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include <cblas.h>
-#include <math.h>
-
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "evaluate.h"
-#include "kernel/als.h"
+#include "ranker.h"
 #include "kernel/history.h"
-#include "kernel/score.h"
+#include "kernel/metric.h"
 
-#define BLOCK_USERS		32
-#define PRODUCT_COLUMNS	16384	/* keeps a BLAS call within milliseconds */
+/* of a batch, unless a single block needs more */
+#define RESULT_BYTES	(16 * 1024 * 1024)
+#define MOST_USERS		8192
 
-/* One user to be scored. */
-typedef struct TestUser
+typedef struct EvaluateArg
 {
-	uint32		user;
-	bool		warm;
-	int			nhistory;		/* positive items, by item */
-	uint32	   *column;			/* their columns */
-	float	   *weight;
-	int			nrelevant;		/* columns, ascending */
-	uint32	   *relevant;
-	int			nowned;
-	uint32	   *owned;			/* columns that serving would hide */
-} TestUser;
+	RsPlan		plan;
+	RsBatch		batch;
+	RsShared	lengths;		/* of lists: nk, ascending */
+	int			nk;
+	RsShared	result;			/* by target, policy, protocol */
+} EvaluateArg;
 
-typedef struct Work
+/*
+ * One list and its metrics; value[nk x RS_USER_METRICS] and column[k] follow
+ * each other.
+ */
+typedef struct ListResult
 {
-	MemoryContext block;		/* test users of the block */
-	RsEvent    *history;
-	RsEvent    *test;
-	bool	   *hidden;			/* by column */
-	float	   *neighbor;		/* evidence by column */
-	float	   *score;			/* by column */
-	float	   *vector;			/* BLOCK_USERS x factors */
-	float	   *product;		/* BLOCK_USERS x columns */
-	float	   *als;
-	RsScored   *top;
+	int32		n;				/* -1 = not to be counted */
+	float		value[FLEXIBLE_ARRAY_MEMBER];
+} ListResult;
+
+static Size
+result_size(const EvaluateArg *a)
+{
+	return offsetof(ListResult, value) + sizeof(float) * a->nk * RS_USER_METRICS +
+		sizeof(uint32) * a->plan.k;
+}
+
+static ListResult *
+result_of(const EvaluateArg *a, void *results, uint32 target, int policy, int protocol)
+{
+	Size		place = ((Size) target * a->plan.npolicies + policy) * RS_PROTOCOLS + protocol;
+
+	return (ListResult *) ((char *) results + place * result_size(a));
+}
+
+static uint32 *
+result_columns(const EvaluateArg *a, ListResult *result)
+{
+	return (uint32 *) (result->value + a->nk * RS_USER_METRICS);
+}
+
+/* ---- in each process ---- */
+
+typedef struct EvaluateScratch
+{
+	const EvaluateArg *arg;
+	RsRanker   *ranker;
+	const RsTarget *target;
+	const uint32 *pool;
+	const int  *lengths;
+	void	   *results;
 	bool	   *hit;
-} Work;
+} EvaluateScratch;
 
-/* The user's items on the test side; counts pairs, and those of unknown items. */
-static void
-collect_relevant(RsRun *run, RsEvaluation *ev, Work *w, TestUser *t)
+static void *
+evaluate_begin(const void *arg)
 {
-	const RsMatrix *m = run->split->matrix;
-	int			n = rs_user_future(run, run->split, t->user, w->history, w->test);
+	const EvaluateArg *a = arg;
+	EvaluateScratch *s = palloc(sizeof(EvaluateScratch));
 
-	t->relevant = palloc((n + 1) * sizeof(uint32));
+	s->arg = a;
+	s->ranker = rs_ranker_make(&a->plan, &a->batch);
+	s->target = rs_shared(a->batch.target);
+	s->pool = rs_shared(a->batch.pool);
+	s->lengths = rs_shared(a->lengths);
+	s->results = rs_shared(a->result);
+	s->hit = palloc(sizeof(bool) * a->plan.k);
+	return s;
+}
+
+/* Whether a column is among n ascending ones. */
+static bool
+contains(const uint32 *column, uint32 n, uint32 wanted)
+{
+	uint32		low = 0;
+	uint32		high = n;
+
+	while (low < high)
+	{
+		uint32		middle = (low + high) / 2;
+
+		if (column[middle] < wanted)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && column[low] == wanted;
+}
+
+/* Relevant items that the protocol "new" counts: those not owned. */
+static int
+count_new(const uint32 *relevant, uint32 nrelevant, const uint32 *owned, uint32 nowned)
+{
+	int			n = 0;
+
+	for (uint32 i = 0; i < nrelevant; i++)
+		n += !contains(owned, nowned, relevant[i]);
+	return n;
+}
+
+/* A list has been made: measure it. */
+static void
+measure_list(void *arg, uint32 target, int policy, bool with_hidden,
+			 const float *x, const RsScored *list, int n)
+{
+	EvaluateScratch *s = arg;
+	const EvaluateArg *a = s->arg;
+	const RsTarget *t = &s->target[target];
+	const uint32 *relevant = s->pool + t->relevant;
+	int			nrelevant = with_hidden ? (int) t->nrelevant :
+		count_new(relevant, t->nrelevant, s->pool + t->hidden, t->nhidden);
+	ListResult *result = result_of(a, s->results, target, policy,
+								   with_hidden ? RS_PROTOCOL_ALL : RS_PROTOCOL_NEW);
+	uint32	   *column = result_columns(a, result);
+
+	result->n = nrelevant > 0 ? n : -1;
+	if (nrelevant == 0)
+		return;
 	for (int i = 0; i < n; i++)
 	{
-		uint32		item = rs_event_item(&w->test[i]);
+		column[i] = list[i].id;
+		s->hit[i] = contains(relevant, t->nrelevant, list[i].id);
+	}
+	for (int j = 0; j < a->nk; j++)
+	{
+		float	   *v = result->value + j * RS_USER_METRICS;
+		RsMetrics	m;
+
+		rs_metrics(s->hit, n, nrelevant, s->lengths[j], &m);
+		v[0] = (float) m.precision;
+		v[1] = (float) m.recall;
+		v[2] = (float) m.capped_recall;
+		v[3] = (float) m.ndcg;
+		v[4] = (float) m.average_precision;
+		v[5] = (float) m.reciprocal_rank;
+		v[6] = (float) m.hit;
+	}
+}
+
+static void
+evaluate_block(const void *arg, void *scratch, uint32 block)
+{
+	EvaluateScratch *s = scratch;
+
+	rs_ranker_block(s->ranker, block, measure_list, s);
+}
+
+const RsJob rs_job_evaluate = {"evaluate", evaluate_begin, evaluate_block};
+
+/* ---- in the backend that trains ---- */
+
+typedef struct Evaluator
+{
+	RsRun	   *run;
+	RsTeam	   *team;
+	RsEvaluation *ev;
+	RsEvent    *history;		/* room for the longest */
+	RsEvent    *test;
+	EvaluateArg arg;
+} Evaluator;
+
+/*
+ * The user's items on the test side, as columns; counts pairs, and those of
+ * unknown items.  Columns follow the order of the ids, so what is sorted by
+ * item is sorted by column.
+ */
+static uint32
+collect_relevant(Evaluator *e, uint32 user, uint32 *relevant)
+{
+	RsRun	   *run = e->run;
+	RsEvaluation *ev = e->ev;
+	const RsMatrix *m = ev->split->matrix;
+	uint32		nrelevant = 0;
+	int			n = rs_user_future(run, ev->split, user, e->history, e->test);
+
+	for (int i = 0; i < n; i++)
+	{
+		uint32		item = rs_event_item(&e->test[i]);
 
 		ev->test_pairs++;
 		if (m->column[item] == RS_NO_ID)
@@ -76,224 +214,143 @@ collect_relevant(RsRun *run, RsEvaluation *ev, Work *w, TestUser *t)
 			ev->cold[item] = true;
 		}
 		else
-			t->relevant[t->nrelevant++] = m->column[item];
+			relevant[nrelevant++] = m->column[item];
 	}
+	return nrelevant;
 }
 
 /*
- * Fills a test user; false if there is nothing to score.  Columns follow the
- * order of the ids, so what is sorted by item is sorted by column.
+ * Puts a user with something to find into the batch.  False if the batch is
+ * too full for it.
  */
 static bool
-prepare_user(RsRun *run, RsEvaluation *ev, Work *w, uint32 user, TestUser *t)
+add_user(Evaluator *e, uint32 user)
 {
-	const RsMatrix *m = run->split->matrix;
+	RsRun	   *run = e->run;
+	const RsMatrix *m = e->ev->split->matrix;
+	uint64		events = run->user_start[user + 1] - run->user_start[user];
+	uint32	   *space = rs_batch_space(&e->arg.batch, 4 * events);
+	RsTarget	t = {0};
+	uint64		used;
 	int			n;
 
-	memset(t, 0, sizeof(*t));
-	t->user = user;
-	collect_relevant(run, ev, w, t);
-	if (t->nrelevant == 0)
+	if (space == NULL)
 		return false;
-	n = rs_user_history(run, run->split, user, w->history);
-	t->owned = palloc((n + 1) * sizeof(uint32));
-	for (int i = 0; i < n; i++)
-		if ((rs_event_flags(&w->history[i]) & RS_OWNED) &&
-			m->column[rs_event_item(&w->history[i])] != RS_NO_ID)
-			t->owned[t->nowned++] = m->column[rs_event_item(&w->history[i])];
-	n = rs_newest_positive(w->history, n, run->recommender->history_limit);
-	t->column = palloc((n + 1) * sizeof(uint32));
-	t->weight = palloc((n + 1) * sizeof(float));
+	t.user = user;
+	used = t.nrelevant = collect_relevant(e, user, space);
+	if (used == 0)
+		return true;
+	n = rs_user_history(run, e->ev->split, user, e->history);
+	t.hidden = used;
 	for (int i = 0; i < n; i++)
 	{
-		uint32		column = m->column[rs_event_item(&w->history[i])];
+		uint32		column = m->column[rs_event_item(&e->history[i])];
 
-		/* one of too few users */
-		if (column == RS_NO_ID)
-			continue;
-		t->column[t->nhistory] = column;
-		t->weight[t->nhistory++] = w->history[i].weight;
+		if ((rs_event_flags(&e->history[i]) & RS_OWNED) && column != RS_NO_ID)
+			space[used++] = column;
 	}
-	t->warm = t->nhistory > 0;
+	t.nhidden = (uint32) (used - t.hidden);
+	n = rs_newest_positive(e->history, n, run->recommender->history_limit);
+	/* items of too few users are in no column */
+	for (int i = 0; i < n; i++)
+		if (m->column[rs_event_item(&e->history[i])] != RS_NO_ID)
+			e->history[t.nhistory++] = e->history[i];
+	t.history = used;
+	t.weight = used + t.nhistory;
+	for (uint32 i = 0; i < t.nhistory; i++)
+	{
+		space[t.history + i] = m->column[rs_event_item(&e->history[i])];
+		((float *) space)[t.weight + i] = e->history[i].weight;
+	}
+	rs_batch_add(&e->arg.batch, &t, used + 2 * (uint64) t.nhistory);
 	return true;
 }
 
-/* Solves the block's user vectors and multiplies them with all items. */
+/* Has the team rank the batch, and adds what it found in the users' order. */
 static void
-block_products(const RsRun *run, Work *w, const RsFactorPart *p,
-			   const TestUser *users, int n)
+run_batch(Evaluator *e)
 {
-	const RsFactorSettings *s = &p->settings;
-	uint32		ncols = run->split->matrix->users.ncols;
+	RsBatch    *batch = &e->arg.batch;
+	const RsTarget *target = batch->target.local;
 
-	for (int i = 0; i < n; i++)
-		rs_als_row(s->factors, p->gram, (float) s->alpha0,
-				   (float) rs_als_ridge(s->lambda, s->nu, s->alpha0,
-										users[i].nhistory, ncols),
-				   users[i].nhistory, users[i].column, users[i].weight,
-				   p->item, w->als, w->vector + (Size) i * s->factors);
-	for (uint32 first = 0; first < ncols; first += PRODUCT_COLUMNS)
-	{
-		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n,
-					Min(PRODUCT_COLUMNS, ncols - first), s->factors,
-					1, w->vector, s->factors,
-					p->item + (Size) first * s->factors, s->factors,
-					0, w->product + first, ncols);
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
-/* Marks the places of the list that are relevant (both sorted sets of columns). */
-static void
-mark_hits(const TestUser *t, const RsScored *list, int n, bool *hit)
-{
-	for (int i = 0; i < n; i++)
-	{
-		int			low = 0;
-		int			high = t->nrelevant;
-
-		while (low < high)
-		{
-			int			middle = (low + high) / 2;
-
-			if (t->relevant[middle] < list[i].id)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		hit[i] = low < t->nrelevant && t->relevant[low] == list[i].id;
-	}
-}
-
-/* Relevant items that the protocol "new" counts: those not owned. */
-static int
-count_new(const TestUser *t)
-{
-	int			n = 0;
-
-	for (int i = 0, j = 0; i < t->nrelevant; i++)
-	{
-		while (j < t->nowned && t->owned[j] < t->relevant[i])
-			j++;
-		if (j == t->nowned || t->owned[j] != t->relevant[i])
-			n++;
-	}
-	return n;
-}
-
-/* One user, one policy, one protocol: rank and record. */
-static void
-score_user(RsRun *run, RsEvaluation *ev, Work *w, const TestUser *t,
-		   int policy, int protocol, const float *neighbor, const float *product)
-{
-	const RsPolicy *p = list_nth(run->policies, policy);
-	bool		is_new = (protocol == RS_PROTOCOL_NEW);
-	int			nrelevant = is_new ? count_new(t) : t->nrelevant;
-	int			n;
-
-	if (nrelevant == 0)
-		return;
-	for (int i = 0; is_new && i < t->nowned; i++)
-		w->hidden[t->owned[i]] = true;
-	rs_blend(neighbor, product, run->split->parts->popularity,
-			 is_new ? w->hidden : NULL, run->split->matrix->users.ncols, p->blend, w->score);
-	n = rs_topk_float(w->score, run->split->matrix->users.ncols, ev->kmax, w->top);
-	for (int i = 0; is_new && i < t->nowned; i++)
-		w->hidden[t->owned[i]] = false;
-	mark_hits(t, w->top, n, w->hit);
-	rs_evaluation_add(ev, policy, protocol, t->user, t->warm, w->top, n, w->hit,
-					  nrelevant);
-}
-
-/* Scores a block of users with every policy under both protocols. */
-static void
-score_block(RsRun *run, RsEvaluation *ev, Work *w, const TestUser *users, int n)
-{
-	uint32		ncols = run->split->matrix->users.ncols;
-
-	for (int policy = 0; policy < ev->npolicies; policy++)
-	{
-		RsPolicy   *p = list_nth(run->policies, policy);
-		RsNeighborPart *neighbors = rs_parts_neighbors(run->split->parts, p);
-		RsFactorPart *factors = rs_parts_factors(run->split->parts, p);
-
-		if (factors)
-			block_products(run, w, factors, users, n);
-		for (int i = 0; i < n; i++)
-		{
-			const TestUser *t = &users[i];
-			bool		evidence = t->nhistory > 0;
-
-			if (neighbors && evidence)
-			{
-				memset(w->neighbor, 0, ncols * sizeof(float));
-				rs_neighbor_scores(neighbors->start, neighbors->neighbor,
-								   t->nhistory, t->column, t->weight, w->neighbor);
-			}
+	rs_team_run(e->team, &rs_job_evaluate, &e->arg, sizeof(e->arg), rs_ranker_blocks(batch));
+	for (uint32 i = 0; i < batch->n; i++)
+		for (int policy = 0; policy < e->ev->npolicies; policy++)
 			for (int protocol = 0; protocol < RS_PROTOCOLS; protocol++)
-				score_user(run, ev, w, t, policy, protocol,
-						   neighbors && evidence ? w->neighbor : NULL,
-						   factors && evidence ? w->product + (Size) i * ncols : NULL);
-		}
-		CHECK_FOR_INTERRUPTS();
-	}
+			{
+				ListResult *r = result_of(&e->arg, e->arg.result.local, i, policy, protocol);
+
+				if (r->n >= 0)
+					rs_evaluation_add(e->ev, policy, protocol, target[i].user,
+									  target[i].nhistory > 0,
+									  result_columns(&e->arg, r), r->n, r->value);
+			}
+	rs_batch_clear(batch);
 }
 
-static Work *
-make_work(RsRun *run, const RsEvaluation *ev)
+/* Shared and private memory, in a context that goes with the evaluation. */
+static void
+allocate(Evaluator *e, MemoryContext context)
 {
-	Work	   *w = palloc0(sizeof(Work));
-	Size		ncols = Max(run->split->matrix->users.ncols, 1);
-	int			factors = 1;
-	ListCell   *cell;
+	RsRun	   *run = e->run;
+	RsSplit    *split = e->ev->split;
+	EvaluateArg *a = &e->arg;
+	uint64		longest = rs_longest_history(run);
+	Size		bytes;
+	uint32		most;
 
-	foreach(cell, run->policies)
-		factors = Max(factors, ((RsPolicy *) lfirst(cell))->factors.factors);
-	rs_run_charge(run, (BLOCK_USERS + 3) * ncols * sizeof(float), "evaluation");
-	w->block = AllocSetContextCreate(CurrentMemoryContext, "recsys test users",
-									 ALLOCSET_DEFAULT_SIZES);
-	w->history = palloc_extended((rs_longest_history(run) + 1) * sizeof(RsEvent), MCXT_ALLOC_HUGE);
-	w->test = palloc_extended((rs_longest_history(run) + 1) * sizeof(RsEvent), MCXT_ALLOC_HUGE);
-	w->hidden = palloc_extended(ncols * sizeof(bool), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	w->neighbor = palloc_extended(ncols * sizeof(float), MCXT_ALLOC_HUGE);
-	w->score = palloc_extended(ncols * sizeof(float), MCXT_ALLOC_HUGE);
-	w->vector = palloc(sizeof(float) * BLOCK_USERS * factors);
-	w->product = palloc_extended(sizeof(float) * BLOCK_USERS * ncols, MCXT_ALLOC_HUGE);
-	w->als = palloc(sizeof(float) * rs_als_workspace(factors));
-	w->top = palloc(sizeof(RsScored) * ev->kmax);
-	w->hit = palloc(sizeof(bool) * ev->kmax);
-	return w;
+	rs_parts_share(run, split);
+	a->plan = rs_plan_make(run, context, split->parts, split->matrix->items.nrows,
+						   e->ev->policies, e->ev->kmax, true);
+	a->nk = run->nk;
+	a->lengths = rs_share(run, context, run->nk * sizeof(int), "evaluation");
+	memcpy(a->lengths.local, run->k, run->nk * sizeof(int));
+	bytes = result_size(a) * a->plan.npolicies * RS_PROTOCOLS;
+	most = Min(Max(RESULT_BYTES / bytes, RS_RANK_USERS), MOST_USERS);
+	a->batch = rs_batch_make(run, context, most, 4 * longest);
+	a->result = rs_share(run, context, bytes * most, "evaluation");
+	e->history = rs_run_alloc_in(run, context, (longest + 1) * sizeof(RsEvent), "evaluation");
+	e->test = rs_run_alloc_in(run, context, (longest + 1) * sizeof(RsEvent), "evaluation");
+	rs_run_charge(run, rs_ranker_bytes(&a->plan) * (run->workers + 1), "evaluation");
+}
+
+RsEvaluation *
+rs_evaluate_split(RsRun *run, RsTeam *team, RsSplit *split, List *policies)
+{
+	MemoryContext context = AllocSetContextCreate(split->context, "recsys evaluation",
+												  ALLOCSET_DEFAULT_SIZES);
+	uint32		nusers = rs_idmap_count(run->users);
+	Evaluator	e = {0};
+
+	e.run = run;
+	e.ev = rs_evaluation_make(run, split, policies);
+	allocate(&e, context);
+	e.team = team != NULL ? team : rs_team_begin(run, run->nevents);
+	for (uint32 u = 0; u < nusers; u++)
+	{
+		if (!split->bot[u] && !add_user(&e, u))
+		{
+			run_batch(&e);
+			(void) add_user(&e, u);
+		}
+		if (u % 256 == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	run_batch(&e);
+	if (team == NULL)
+		rs_team_end(e.team);
+	MemoryContextDelete(context);
+	return e.ev;
 }
 
 /* Stage evaluate. */
 void
 rs_evaluate(RsRun *run, RsStageResult *result)
 {
-	RsEvaluation *ev = rs_evaluation_make(run);
-	Work	   *w = make_work(run, ev);
-	TestUser	users[BLOCK_USERS];
-	int			n = 0;
-	uint32		nusers = rs_idmap_count(run->users);
+	RsEvaluation *ev = rs_evaluate_split(run, NULL, run->split, run->policies);
 
-	for (uint32 u = 0; u < nusers; u++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(w->block);
-
-		if (!run->split->bot[u] && prepare_user(run, ev, w, u, &users[n]))
-			n++;
-		MemoryContextSwitchTo(old);
-		if (n == BLOCK_USERS || (u == nusers - 1 && n > 0))
-		{
-			score_block(run, ev, w, users, n);
-			n = 0;
-		}
-		if (n == 0)
-			MemoryContextReset(w->block);
-		if (u % 256 == 0)
-			CHECK_FOR_INTERRUPTS();
-	}
 	result->rows_in = ev->test_pairs;
-	result->rows_out = rs_evaluation_store(run, ev);
+	result->rows_out = rs_evaluation_store(ev);
 	if (result->rows_out == 0)
 		ereport(NOTICE,
 				(errmsg("nothing to evaluate: no user has an interaction on the test side with an item known in train"),

@@ -30,9 +30,12 @@ typedef struct RsOutcome
 	uint64	   *places[2];
 } RsOutcome;
 
+/* What policies do on the test side of a split. */
 typedef struct RsEvaluation
 {
 	RsRun	   *run;
+	RsSplit    *split;
+	List	   *policies;		/* of RsPolicy; the first is popularity */
 	int			npolicies;
 	int			kmax;
 	RsOutcome  *outcome;		/* npolicies x RS_PROTOCOLS */
@@ -43,10 +46,35 @@ typedef struct RsEvaluation
 	double	   *novelty;		/* by column: -log2(users of it / users) */
 } RsEvaluation;
 
-extern RsEvaluation *rs_evaluation_make(RsRun *run);
+/*
+ * Ranks and measures policies, whose parts have been trained on the split, on
+ * its test side, for the run's list lengths; by the team, or where there is
+ * none (NULL) by one of its own.  The result lives in the current context and
+ * nothing is written.
+ */
+extern RsEvaluation *rs_evaluate_split(RsRun *run, RsTeam *team, RsSplit *split,
+									   List *policies);
+
+/*
+ * The mean over the users known in train of a metric by its name at k, one of
+ * the run's list lengths; NaN where no user was scored.
+ */
+extern double rs_evaluation_metric(const RsEvaluation *ev, int policy, int protocol,
+								   const char *metric, int k);
+
+/* whether there is a metric of that name */
+extern bool rs_metric_known(const char *metric);
+
+/* Writes recsys.evaluation, and the users' values if asked for; returns rows. */
+extern int64 rs_evaluation_store(const RsEvaluation *ev);
+
+/* outcome.c, for evaluate.c */
+extern RsEvaluation *rs_evaluation_make(RsRun *run, RsSplit *split, List *policies);
 extern void rs_evaluation_add(RsEvaluation *ev, int policy, int protocol,
-							  uint32 user, bool warm, const RsScored *list,
-							  int n, const bool *hit, int relevant);
-extern int64 rs_evaluation_store(RsRun *run, RsEvaluation *ev);
+							  uint32 user, bool warm, const uint32 *list, int n,
+							  const float *value);
+
+/* evaluate.c, for team.c */
+extern const RsJob rs_job_evaluate;
 
 #endif							/* RS_EVALUATE_H */

@@ -27,6 +27,9 @@
 #include "als_job.h"
 #include "kernel/als_cg.h"
 
+#define ALPHA0_ITEMS	1000.0
+#define MOST_ALPHA0		0.3
+
 /* LAPACK: eigenvalues and eigenvectors of a symmetric matrix */
 extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a,
 					const int *lda, double *w, double *work, const int *lwork,
@@ -240,6 +243,23 @@ allocate(Trainer *t, MemoryContext context, MemoryContext scratch)
 	t->ridge = rs_share(t->run, scratch, sizeof(double) * most, "losses");
 }
 
+/*
+ * What the data decide.  The published choices of alpha0 for catalogs of 4 to
+ * 40 thousand items all come to alpha0 * items of about 1000; at 0.3 the
+ * regularisation of a large catalog's rows would leave nothing of the factors.
+ */
+static RsFactorSettings
+settle(const RsFactorSettings *asked, uint32 nitems)
+{
+	RsFactorSettings s = *asked;
+
+	if (s.alpha0 == RS_AUTO)
+		s.alpha0 = Min(MOST_ALPHA0, ALPHA0_ITEMS / Max(nitems, 1));
+	if (s.initial_sd == RS_AUTO)
+		s.initial_sd = 0.1 / sqrt(s.factors);
+	return s;
+}
+
 RsFactorPart *
 rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *settings)
 {
@@ -249,7 +269,8 @@ rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSetting
 	int			f = settings->factors;
 	Trainer		t = {0};
 
-	p->settings = *settings;
+	p->asked = *settings;
+	p->settings = settle(settings, split->matrix->items.nrows);
 	t.run = run;
 	t.team = team;
 	t.m = split->matrix;
@@ -258,7 +279,7 @@ rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSetting
 	memset(t.total, 0, sizeof(float) * f * f);
 	for (int i = 0; i < f; i++)
 		t.total[(Size) i * f + i] = 1;
-	random_start(p->item, (Size) t.m->items.nrows * f, settings->initial_sd, run->seed);
+	random_start(p->item, (Size) t.m->items.nrows * f, p->settings.initial_sd, run->seed);
 	solve_side(&t, true, settings->solver == RS_SOLVER_EXACT);
 	for (int i = 0; i < settings->sweeps; i++)
 		sweep(&t, i);

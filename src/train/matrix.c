@@ -175,12 +175,12 @@ rs_shared_csr(const RsSharedCsr *m)
 	return csr;
 }
 
-static RsSharedCsr
-alloc_csr(RsRun *run, const RsSplit *split, uint32 nrows, uint32 ncols, uint64 pairs)
+RsSharedCsr
+rs_share_csr(RsRun *run, MemoryContext context, uint32 nrows, uint32 ncols, uint64 pairs)
 {
 	RsSharedCsr m = {{0}};
 
-	m.memory = rs_share(run, split->context, ((Size) nrows + 1) * sizeof(uint64) +
+	m.memory = rs_share(run, context, ((Size) nrows + 1) * sizeof(uint64) +
 						pairs * (sizeof(uint32) + sizeof(float)), "the matrix");
 	m.nrows = nrows;
 	m.ncols = ncols;
@@ -293,13 +293,13 @@ rs_matrix_make(RsRun *run, const RsSplit *split)
 	nrows = number_used(d.pairs, nusers, m->row, m->user);
 	ncols = number_used(d.users, nitems, m->column, m->item);
 	d.pair = repalloc_huge(d.pair, Max(d.n, 1) * sizeof(Pair));
-	m->shared_users = alloc_csr(run, split, nrows, ncols, d.n);
+	m->shared_users = rs_share_csr(run, context, nrows, ncols, d.n);
 	m->users = rs_shared_csr(&m->shared_users);
 	fill_rows(&d, m);
 	pfree(d.pair);
 	pfree(d.pairs);
 	pfree(d.users);
-	m->shared_items = alloc_csr(run, split, ncols, nrows, d.n);
+	m->shared_items = rs_share_csr(run, context, ncols, nrows, d.n);
 	m->items = rs_shared_csr(&m->shared_items);
 	rs_csr_transpose(&m->users, &m->items);
 	sum_recency(run, split, m);

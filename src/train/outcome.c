@@ -17,11 +17,11 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "evaluate.h"
-#include "kernel/metric.h"
 #include "kernel/stats.h"
 
 #define WARM		0
@@ -56,22 +56,24 @@ mark_popular(RsEvaluation *ev, uint32 ncols)
 	for (uint32 i = 0; i < ncols; i++)
 		order[i] = i;
 	qsort_arg(order, ncols, sizeof(uint32), compare_popularity,
-			  ev->run->split->parts->popularity);
+			  ev->split->parts->popularity);
 	for (uint32 i = 0; i < (ncols + 9) / 10; i++)
 		ev->popular[order[i]] = true;
 	pfree(order);
 }
 
 RsEvaluation *
-rs_evaluation_make(RsRun *run)
+rs_evaluation_make(RsRun *run, RsSplit *split, List *policies)
 {
 	RsEvaluation *ev = palloc0(sizeof(RsEvaluation));
-	const RsMatrix *m = run->split->matrix;
+	const RsMatrix *m = split->matrix;
 	uint32		ncols = m->items.nrows;
 	Size		shown = (Size) run->nk * ncols;
 
 	ev->run = run;
-	ev->npolicies = list_length(run->policies);
+	ev->split = split;
+	ev->policies = policies;
+	ev->npolicies = list_length(policies);
 	ev->kmax = run->k[run->nk - 1];
 	ev->outcome = palloc0(sizeof(RsOutcome) * ev->npolicies * RS_PROTOCOLS);
 	ev->popular = palloc_extended(ncols + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -104,25 +106,24 @@ rs_evaluation_make(RsRun *run)
 
 /* Counts a list's items for coverage, novelty and popularity share. */
 static void
-count_list(RsEvaluation *ev, RsOutcome *o, int population, const RsScored *list, int n)
+count_list(RsEvaluation *ev, RsOutcome *o, int population, const uint32 *list, int n)
 {
-	uint32		ncols = ev->run->split->matrix->items.nrows;
+	uint32		ncols = ev->split->matrix->items.nrows;
 
 	for (int j = 0; j < ev->run->nk; j++)
 		for (int i = 0; i < Min(n, ev->run->k[j]); i++)
 		{
-			o->shown[population][(Size) j * ncols + list[i].id] = true;
-			o->novelty[population][j] += ev->novelty[list[i].id];
-			o->popular[population][j] += ev->popular[list[i].id];
+			o->shown[population][(Size) j * ncols + list[i]] = true;
+			o->novelty[population][j] += ev->novelty[list[i]];
+			o->popular[population][j] += ev->popular[list[i]];
 			o->places[population][j]++;
 		}
 }
 
-/* Records one list. */
+/* Records one list and its metrics. */
 void
 rs_evaluation_add(RsEvaluation *ev, int policy, int protocol, uint32 user,
-				  bool warm, const RsScored *list, int n, const bool *hit,
-				  int relevant)
+				  bool warm, const uint32 *list, int n, const float *value)
 {
 	RsOutcome  *o = &ev->outcome[policy * RS_PROTOCOLS + protocol];
 	Size		width = (Size) ev->run->nk * RS_USER_METRICS;
@@ -137,20 +138,7 @@ rs_evaluation_add(RsEvaluation *ev, int policy, int protocol, uint32 user,
 	}
 	o->user[o->n] = user;
 	o->warm[o->n] = warm;
-	for (int j = 0; j < ev->run->nk; j++)
-	{
-		float	   *v = o->value + o->n * width + j * RS_USER_METRICS;
-		RsMetrics	m;
-
-		rs_metrics(hit, n, relevant, ev->run->k[j], &m);
-		v[0] = (float) m.precision;
-		v[1] = (float) m.recall;
-		v[2] = (float) m.capped_recall;
-		v[3] = (float) m.ndcg;
-		v[4] = (float) m.average_precision;
-		v[5] = (float) m.reciprocal_rank;
-		v[6] = (float) m.hit;
-	}
+	memcpy(o->value + o->n * width, value, width * sizeof(float));
 	o->n++;
 	if (warm)
 		count_list(ev, o, WARM, list, n);
@@ -247,6 +235,46 @@ gather(const RsEvaluation *ev, const RsOutcome *o, int population, int offset,
 	return n;
 }
 
+static int
+metric_number(const char *name)
+{
+	for (int m = 0; m < RS_USER_METRICS; m++)
+		if (strcmp(metric_names[m], name) == 0)
+			return m;
+	return -1;
+}
+
+bool
+rs_metric_known(const char *metric)
+{
+	return metric_number(metric) >= 0;
+}
+
+double
+rs_evaluation_metric(const RsEvaluation *ev, int policy, int protocol,
+					 const char *metric, int k)
+{
+	const RsOutcome *o = &ev->outcome[policy * RS_PROTOCOLS + protocol];
+	Size		width = (Size) ev->run->nk * RS_USER_METRICS;
+	int			offset = metric_number(metric);
+	double		sum = 0;
+	uint32		n = 0;
+	int			j = 0;
+
+	while (j < ev->run->nk && ev->run->k[j] != k)
+		j++;
+	if (offset < 0 || j == ev->run->nk)
+		elog(ERROR, "metric \"%s\" at %d was not measured", metric, k);
+	offset += j * RS_USER_METRICS;
+	for (uint32 u = 0; u < o->n; u++)
+		if (o->warm[u])
+		{
+			sum += o->value[u * width + offset];
+			n++;
+		}
+	return n > 0 ? sum / n : get_float8_nan();
+}
+
 static uint32
 count_true(const bool *flags, uint32 n)
 {
@@ -259,13 +287,13 @@ count_true(const bool *flags, uint32 n)
 
 /* All rows of one policy, protocol and population. */
 static void
-write_outcome(Writer *w, RsEvaluation *ev, int policy, int protocol,
+write_outcome(Writer *w, const RsEvaluation *ev, int policy, int protocol,
 			  int population, double *x, double *y)
 {
 	RsRun	   *run = ev->run;
-	const RsPolicy *p = list_nth(run->policies, policy);
+	const RsPolicy *p = list_nth(ev->policies, policy);
 	const RsOutcome *o = &ev->outcome[policy * RS_PROTOCOLS + protocol];
-	uint32		ncols = run->split->matrix->items.nrows;
+	uint32		ncols = ev->split->matrix->items.nrows;
 	Size		n = 0;
 
 	for (int j = 0; j < run->nk; j++)
@@ -324,7 +352,7 @@ store_users(RsRun *run, const RsEvaluation *ev)
 	for (int i = 0; i < ev->npolicies * RS_PROTOCOLS; i++)
 	{
 		const RsOutcome *o = &ev->outcome[i];
-		RsPolicy   *p = list_nth(run->policies, i / RS_PROTOCOLS);
+		RsPolicy   *p = list_nth(ev->policies, i / RS_PROTOCOLS);
 		Datum		label = CStringGetTextDatum(p->label);
 		Datum		protocol = CStringGetTextDatum(protocol_names[i % RS_PROTOCOLS]);
 
@@ -349,10 +377,10 @@ store_users(RsRun *run, const RsEvaluation *ev)
 				  desc, store);
 }
 
-/* Writes recsys.evaluation; returns how many rows. */
 int64
-rs_evaluation_store(RsRun *run, RsEvaluation *ev)
+rs_evaluation_store(const RsEvaluation *ev)
 {
+	RsRun	   *run = ev->run;
 	Writer		w;
 	Size		most = 1;
 	double	   *x;

@@ -66,7 +66,7 @@ rs_parts_factors(const RsParts *parts, const RsPolicy *policy)
 	{
 		RsFactorPart *part = lfirst(cell);
 
-		if (memcmp(&part->settings, &policy->factors, sizeof(RsFactorSettings)) == 0)
+		if (memcmp(&part->asked, &policy->factors, sizeof(RsFactorSettings)) == 0)
 			return part;
 	}
 	return NULL;
@@ -89,6 +89,32 @@ train_missing(RsRun *run, RsTeam *team, RsSplit *split, RsPolicy *policy)
 		parts->factors = lappend(parts->factors,
 								 rs_train_factors(run, team, split, &policy->factors));
 	MemoryContextSwitchTo(old);
+}
+
+void
+rs_parts_share(RsRun *run, RsSplit *split)
+{
+	uint32		nitems = split->matrix->items.nrows;
+	ListCell   *cell;
+
+	foreach(cell, split->parts->neighbors)
+	{
+		RsNeighborPart *part = lfirst(cell);
+		Size		start = ((Size) nitems + 1) * sizeof(uint64);
+		Size		neighbor = part->start[nitems] * sizeof(RsNeighbor);
+
+		if (part->is_shared)
+			continue;
+		part->shared_start = rs_share(run, split->context, start, "item neighbours");
+		part->shared_neighbor = rs_share(run, split->context, neighbor, "item neighbours");
+		memcpy(part->shared_start.local, part->start, start);
+		memcpy(part->shared_neighbor.local, part->neighbor, neighbor);
+		pfree(part->start);
+		pfree(part->neighbor);
+		part->start = part->shared_start.local;
+		part->neighbor = part->shared_neighbor.local;
+		part->is_shared = true;
+	}
 }
 
 /* Trains what the policies need on the split's matrix. */

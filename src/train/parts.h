@@ -13,13 +13,18 @@
 typedef struct RsNeighborPart
 {
 	RsCoocSettings settings;
+	uint32		users_cut;		/* users whose history was capped */
 	uint64	   *start;			/* by column, ncolumns + 1 */
 	RsNeighbor *neighbor;
+	bool		is_shared;		/* rs_parts_share has moved it: */
+	RsShared	shared_start;
+	RsShared	shared_neighbor;
 } RsNeighborPart;
 
 typedef struct RsFactorPart
 {
-	RsFactorSettings settings;
+	RsFactorSettings asked;		/* as the policy has them */
+	RsFactorSettings settings;	/* as they were used */
 	float	   *item;			/* columns x factors */
 	float	   *user;			/* rows x factors */
 	float	   *gram;			/* factors x factors, of item */
@@ -48,6 +53,9 @@ extern void rs_parts_make(RsRun *run, RsSplit *split, List *policies);
 extern double rs_users_of(const RsMatrix *m, uint32 column);
 extern RsNeighborPart *rs_parts_neighbors(const RsParts *parts, const RsPolicy *policy);
 extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *policy);
+
+/* Moves to shared memory what training has left in this backend's own. */
+extern void rs_parts_share(RsRun *run, RsSplit *split);
 
 /* factors.c */
 extern RsFactorPart *rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split,

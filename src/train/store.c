@@ -211,16 +211,21 @@ table_bytes(const RsRun *run)
 
 /* The policy's settings, with what the training found, as JSON. */
 static char *
-parameters(const RsRun *run, const RsFactorPart *factors)
+parameters(const RsRun *run, const RsNeighborPart *neighbors,
+		   const RsFactorPart *factors)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"settings\": %s, \"history_limit\": %d",
 					 run->policy->settings, run->recommender->history_limit);
+	if (neighbors)
+		appendStringInfo(&json, ", \"history_cap\": %d, \"users_cut\": %u",
+						 neighbors->settings.history_cap, neighbors->users_cut);
 	if (factors)
 	{
-		appendStringInfo(&json, ", \"initial_sd\": %g, \"loss\": [", factors->settings.initial_sd);
+		appendStringInfo(&json, ", \"alpha0\": %.9g, \"initial_sd\": %g, \"loss\": [",
+						 factors->settings.alpha0, factors->settings.initial_sd);
 		for (int i = 0; i < factors->settings.sweeps; i++)
 			appendStringInfo(&json, "%s%.9g", i ? ", " : "", factors->loss[i]);
 		appendStringInfoString(&json, "], \"sweep_seconds\": [");
@@ -234,7 +239,8 @@ parameters(const RsRun *run, const RsFactorPart *factors)
 
 /* Adds the model's row, status building. */
 static void
-insert_model(RsRun *run, const RsFactorPart *factors)
+insert_model(RsRun *run, const RsNeighborPart *neighbors,
+			 const RsFactorPart *factors)
 {
 	const RsMatrix *m = run->final->parts->matrix;
 	bool		has_time = run->recommender->has_time;
@@ -249,7 +255,7 @@ insert_model(RsRun *run, const RsFactorPart *factors)
 	args[1] = NameGetDatum(&run->policy->name);
 	args[2] = Int32GetDatum(run->policy->version);
 	args[3] = CStringGetTextDatum(rs_method_name(run->policy->method));
-	args[4] = CStringGetTextDatum(parameters(run, factors));
+	args[4] = CStringGetTextDatum(parameters(run, neighbors, factors));
 	args[5] = Int64GetDatum(run->seed);
 	args[6] = Int32GetDatum(FEATURE_VERSION);
 	args[7] = TimestampTzGetDatum(m->from);
@@ -298,7 +304,7 @@ rs_store(RsRun *run, RsStageResult *result)
 	XLogRecPtr	wal = GetXLogInsertRecPtr();
 	int64		rows;
 
-	insert_model(run, factors);
+	insert_model(run, neighbors, factors);
 	rows = store_popularity(run);
 	if (neighbors)
 		rows += store_neighbors(run, neighbors);

@@ -34,6 +34,7 @@
 #include "utils/wait_event.h"
 
 #include "als_job.h"
+#include "evaluate.h"
 #include "parts.h"
 #include "train.h"
 
@@ -50,7 +51,8 @@ extern PGDLLEXPORT void rs_train_worker(dsm_segment *seg, shm_toc *toc);
 
 /* every job there is; workers know it by its place here */
 static const RsJob *const jobs[] = {
-	&rs_job_gram, &rs_job_rotate, &rs_job_exact, &rs_job_cg, &rs_job_neighbors
+	&rs_job_gram, &rs_job_rotate, &rs_job_exact, &rs_job_cg, &rs_job_neighbors,
+	&rs_job_evaluate
 };
 
 #define NO_MORE_JOBS	(-1)

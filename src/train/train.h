@@ -28,6 +28,9 @@ typedef enum RsSolver
 	RS_SOLVER_EXACT				/* Cholesky */
 } RsSolver;
 
+/* the data decide */
+#define RS_AUTO		(-1.0)
+
 /* settings of the parts, as a policy has them; compared as bytes */
 typedef struct RsFactorSettings
 {
@@ -35,10 +38,10 @@ typedef struct RsFactorSettings
 	int			sweeps;
 	int			solver;			/* RsSolver */
 	int			cg_steps;
-	double		alpha0;
+	double		alpha0;			/* or RS_AUTO */
 	double		lambda;
 	double		nu;
-	double		initial_sd;
+	double		initial_sd;		/* or RS_AUTO */
 } RsFactorSettings;
 
 typedef struct RsPolicy
@@ -205,7 +208,9 @@ extern uint64 rs_longest_history(const RsRun *run);
 /* matrix.c: the pairs of a split's train side */
 extern RsMatrix *rs_matrix_make(RsRun *run, const RsSplit *split);
 
-/* in whatever process of the team */
+/* room for a matrix of so many pairs; its place in whatever process */
+extern RsSharedCsr rs_share_csr(RsRun *run, MemoryContext context, uint32 nrows,
+								uint32 ncols, uint64 pairs);
 extern RsCsr rs_shared_csr(const RsSharedCsr *m);
 
 /* bots.c */

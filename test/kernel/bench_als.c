@@ -382,7 +382,6 @@ main(void)
 	double		top;
 	int			i;
 
-	setenv("OPENBLAS_NUM_THREADS", "1", 1);
 	rs_simd_init();
 	random_seed(1);
 	make_matrix(b);

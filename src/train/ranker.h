@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * ranker.h
+ *	  Lists for many users, by the processes of a team.
+ *
+ * The backend that trains makes a plan (what to rank by) and fills a batch
+ * (whom to rank for) in shared memory; each process then takes blocks of the
+ * batch's users through a ranker of its own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RS_RANKER_H
+#define RS_RANKER_H
+
+#include "parts.h"
+#include "kernel/rank.h"
+
+/* What to rank by. */
+typedef struct RsPlan
+{
+	uint32		nitems;
+	int			k;
+	bool		with_hidden;	/* lists with the hidden items too, as well */
+	bool		has_barred;
+	RsShared	popularity;
+	RsShared	order;			/* items by popularity */
+	RsShared	barred;			/* bool by item, if has_barred */
+	int			nneighbors;
+	int			nfactors;
+	int			npolicies;
+	RsShared	neighbors;		/* of RsPlanNeighbors */
+	RsShared	factors;		/* of RsPlanFactors */
+	RsShared	policies;		/* of RsPlanPolicy */
+} RsPlan;
+
+typedef struct RsPlanNeighbors
+{
+	RsShared	start;
+	RsShared	neighbor;
+} RsPlanNeighbors;
+
+typedef struct RsPlanFactors
+{
+	RsFactorSettings settings;
+	RsShared	item;
+	RsShared	gram;
+	double		longest;
+	double		least_share;	/* see RsRankFactors */
+} RsPlanFactors;
+
+typedef struct RsPlanPolicy
+{
+	int			neighbors;		/* places in the plan, or -1 */
+	int			factors;
+	double		blend;
+} RsPlanPolicy;
+
+/* One user to rank for; lists of columns, ascending, are places in the pool. */
+typedef struct RsTarget
+{
+	uint32		user;
+	uint32		nhistory;
+	uint32		nhidden;
+	uint32		nrelevant;
+	uint64		history;		/* columns */
+	uint64		weight;			/* and their weights, floats */
+	uint64		hidden;
+	uint64		relevant;		/* for the caller's use */
+} RsTarget;
+
+/* Whom to rank for. */
+typedef struct RsBatch
+{
+	RsShared	target;
+	RsShared	pool;			/* of 32 bits each */
+	uint32		n;
+	uint32		most;
+	uint64		used;
+	uint64		room;
+} RsBatch;
+
+typedef struct RsRanker RsRanker;
+
+/*
+ * Receives a list; target counts from the batch's first.  x is the user's
+ * vector, NULL where the list is made without factors.
+ */
+typedef void (*RsListed) (void *arg, uint32 target, int policy, bool with_hidden,
+						  const float *x, const RsScored *list, int n);
+
+/* Parts as they are trained or read, for policies that they belong to. */
+extern RsPlan rs_plan_make(RsRun *run, MemoryContext context, const RsParts *parts,
+						   uint32 nitems, List *policies, int k, bool with_hidden);
+
+/* Users at most, and columns at least: what the largest one needs. */
+extern RsBatch rs_batch_make(RsRun *run, MemoryContext context, uint32 most, uint64 columns);
+extern void rs_batch_clear(RsBatch *batch);
+
+/* room for so many columns of the next target's, or NULL if it is full */
+extern uint32 *rs_batch_space(const RsBatch *batch, uint64 columns);
+
+/* takes the target in; all its columns lie in the space */
+extern void rs_batch_add(RsBatch *batch, const RsTarget *target, uint64 columns);
+
+/* what a process needs besides shared memory */
+extern Size rs_ranker_bytes(const RsPlan *plan);
+
+extern RsRanker *rs_ranker_make(const RsPlan *plan, const RsBatch *batch);
+extern void rs_ranker_block(RsRanker *ranker, uint32 block, RsListed listed, void *arg);
+extern uint32 rs_ranker_blocks(const RsBatch *batch);
+
+#endif							/* RS_RANKER_H */
