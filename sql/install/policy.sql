@@ -9,10 +9,12 @@ BEGIN ATOMIC
 		WHEN 'popularity' THEN '{}'
 		WHEN 'item_item' THEN '{"neighbors": 200, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
 			"shrinkage": 0, "votes": "one", "history_cap": 10000}'
-		WHEN 'factors' THEN '{"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null}'
+		WHEN 'factors' THEN '{"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
+			"early_stop": 0, "warm_start": false}'
 		WHEN 'funnel' THEN '{"neighbors": 200, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
 			"shrinkage": 0, "votes": "one", "history_cap": 10000,
-			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null, "blend": 0.2}'
+			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
+			"early_stop": 0, "warm_start": false, "blend": 0.2}'
 		END::pg_catalog.jsonb;
 END;
 COMMENT ON FUNCTION recsys._default_policy_settings(text) IS
@@ -100,6 +102,10 @@ BEGIN
 	PERFORM recsys._check_number(settings, 'cg_steps', 1, 100, true);
 	PERFORM recsys._check_choice(settings, 'solver', ARRAY['cg', 'exact']);
 	PERFORM recsys._check_number(settings, 'initial_sd', 1e-9, 1e3, false);
+	PERFORM recsys._check_number(settings, 'early_stop', 0, 1000, true);
+	IF jsonb_typeof(settings -> 'warm_start') <> 'boolean' THEN
+		RAISE EXCEPTION 'setting "warm_start" is %, must be true or false', settings -> 'warm_start' USING ERRCODE = '22023';
+	END IF;
 	PERFORM recsys._check_number(settings, 'blend', 0, 1, false);
 	RETURN known - unused || settings;
 END $$;

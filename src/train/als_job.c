@@ -19,19 +19,18 @@
 #include "kernel/als_cg.h"
 
 #define GRAM_FLOP		1e9		/* keeps a BLAS call within milliseconds */
-#define BLOCK_ROWS		96		/* a multiple of what the kernel turns at once */
 
 uint32
 rs_row_blocks(uint32 n)
 {
-	return n / BLOCK_ROWS + (n % BLOCK_ROWS != 0);
+	return n / RS_BLOCK_ROWS + (n % RS_BLOCK_ROWS != 0);
 }
 
 /* Rows of a block. */
 static uint32
 block_rows(uint32 n, uint32 block)
 {
-	return Min(BLOCK_ROWS, n - block * BLOCK_ROWS);
+	return Min(RS_BLOCK_ROWS, n - block * RS_BLOCK_ROWS);
 }
 
 /* ---- Gram matrix ---- */
@@ -76,7 +75,7 @@ rotate_block(const void *arg, void *scratch, uint32 block)
 	float	   *x = rs_shared(a->x);
 
 	rs_als_rotate(a->f, rs_shared(a->basis), block_rows(a->n, block), scratch,
-				  x + (Size) block * BLOCK_ROWS * a->f);
+				  x + (Size) block * RS_BLOCK_ROWS * a->f);
 }
 
 const RsJob rs_job_rotate = {"rotate", rotate_begin, rotate_block};
@@ -123,7 +122,7 @@ static void
 sum_ridge(const RsSolveArg *a, const RsCsr *pairs, const float *x, uint32 block)
 {
 	double	   *ridge = rs_shared(a->ridge);
-	uint32		first = block * BLOCK_ROWS;
+	uint32		first = block * RS_BLOCK_ROWS;
 	int			f = a->settings.factors;
 
 	ridge[block] = 0;
@@ -155,12 +154,12 @@ exact_block(const void *arg, void *scratch, uint32 block)
 	const RsCsr *pairs = &s->pairs;
 	const float *gram = rs_shared(a->gram);
 	const float *other = rs_shared(a->other);
-	float	   *x = (float *) rs_shared(a->x) + (Size) block * BLOCK_ROWS * t->factors;
+	float	   *x = (float *) rs_shared(a->x) + (Size) block * RS_BLOCK_ROWS * t->factors;
 	double		loss = 0;
 
 	for (uint32 i = 0; i < block_rows(pairs->nrows, block); i++)
 	{
-		uint32		row = block * BLOCK_ROWS + i;
+		uint32		row = block * RS_BLOCK_ROWS + i;
 		uint64		first = pairs->start[row];
 		int			n = (int) (pairs->start[row + 1] - first);
 		float		ridge = (float) row_ridge(t, pairs, row);
@@ -194,7 +193,7 @@ cg_block(const void *arg, void *scratch, uint32 block)
 	const RsSolveArg *a = arg;
 	const SolveScratch *s = scratch;
 	const RsCsr *pairs = &s->pairs;
-	float	   *x = (float *) rs_shared(a->x) + (Size) block * BLOCK_ROWS * a->settings.factors;
+	float	   *x = (float *) rs_shared(a->x) + (Size) block * RS_BLOCK_ROWS * a->settings.factors;
 	RsAlsSide	side;
 
 	side.factors = a->settings.factors;
@@ -206,7 +205,7 @@ cg_block(const void *arg, void *scratch, uint32 block)
 	side.other = rs_shared(a->other);
 	side.basis = rs_shared(a->basis);
 	if (rs_als_cg(&side, block_rows(pairs->nrows, block),
-				  pairs->start + block * BLOCK_ROWS, pairs->col, pairs->value,
+				  pairs->start + block * RS_BLOCK_ROWS, pairs->col, pairs->value,
 				  s->work, x, (double *) rs_shared(a->loss) + block) >= 0)
 		no_solution(&a->settings);
 	sum_ridge(a, pairs, x, block);

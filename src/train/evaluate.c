@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "evaluate.h"
+#include "progress.h"
 #include "ranker.h"
 #include "kernel/history.h"
 #include "kernel/metric.h"
@@ -332,7 +333,10 @@ rs_evaluate_split(RsRun *run, RsTeam *team, RsSplit *split, List *policies)
 			(void) add_user(&e, u);
 		}
 		if (u % 256 == 0)
+		{
+			rs_progress_rows(u, nusers);
 			CHECK_FOR_INTERRUPTS();
+		}
 	}
 	run_batch(&e);
 	if (team == NULL)

@@ -28,6 +28,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "progress.h"
 #include "stream.h"
 #include "train.h"
 #include "kernel/group.h"
@@ -164,7 +165,10 @@ add_row(Loader *loader, const Row *row)
 		grow(loader);
 	/* ids take memory too */
 	if (i % ROWS_PER_CHARGE == 0)
+	{
 		rs_run_charge(loader->run, 0, "loading ids");
+		rs_progress_rows(i, 0);
+	}
 	loader->user[i] = user;
 	loader->event[i] = rs_event(row->time, item, finite_value(row->weight, "weight"), row->flags);
 	if (loader->quantity != NULL)

@@ -28,7 +28,9 @@
 " coalesce(p.settings ->> 'solver', 'cg'), coalesce((p.settings ->> 'cg_steps')::int4, 3)," \
 " coalesce(p.settings ->> 'similarity', 'general'), coalesce(p.settings ->> 'votes', 'one')," \
 " (p.settings ->> 'history_cap')::int4, (p.settings ->> 'alpha')::float8," \
-" (p.settings ->> 'beta')::float8"
+" (p.settings ->> 'beta')::float8," \
+" coalesce((p.settings ->> 'early_stop')::int4, 0)," \
+" coalesce((p.settings ->> 'warm_start')::boolean, false)"
 
 /* for policies older than the setting */
 #define DEFAULT_HISTORY_CAP	10000
@@ -67,21 +69,34 @@ read_neighbors(RsCoocSettings *s)
 	s->history_cap = isnull ? DEFAULT_HISTORY_CAP : DatumGetInt32(cap);
 }
 
-/* The current version of a policy, in the run's context. */
-static RsPolicy *
-read_policy(RsRun *run, const char *name)
+RsPolicy *
+rs_policy_read(RsRun *run, const char *name, const char *method, const char *changes)
 {
-	Oid			types[2] = {NAMEOID, TEXTOID};
-	Datum		args[2];
+	Oid			types[4] = {NAMEOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		args[4];
+	char		nulls[] = "  nn";
 	RsPolicy   *p = MemoryContextAllocZero(run->context, sizeof(RsPolicy));
 	HeapTuple	row;
 	TupleDesc	desc;
 
 	args[0] = NameGetDatum(&run->recommender->name);
 	args[1] = CStringGetTextDatum(name);
-	if (SPI_execute_with_args("SELECT " POLICY_COLUMNS " FROM recsys.policy p"
-							  " WHERE p.recommender = $1 AND p.policy = $2 AND p.retired_at IS NULL",
-							  2, types, args, NULL, true, 1) != SPI_OK_SELECT)
+	if (method != NULL)
+	{
+		args[2] = CStringGetTextDatum(method);
+		nulls[2] = ' ';
+	}
+	if (changes != NULL)
+	{
+		args[3] = CStringGetTextDatum(changes);
+		nulls[3] = ' ';
+	}
+	if (SPI_execute_with_args("SELECT " POLICY_COLUMNS " FROM (SELECT q.policy, q.version,"
+							  " coalesce($3, q.method) AS method,"
+							  " q.settings || coalesce($4::pg_catalog.jsonb, '{}') AS settings"
+							  " FROM recsys.policy q WHERE q.recommender = $1"
+							  " AND q.policy = $2 AND q.retired_at IS NULL) p",
+							  4, types, args, nulls, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the policies");
 	if (SPI_processed == 0)
 		ereport(ERROR,
@@ -109,6 +124,8 @@ read_policy(RsRun *run, const char *name)
 		p->factors.solver = strcmp(SPI_getvalue(row, desc, 17), "exact") == 0 ?
 			RS_SOLVER_EXACT : RS_SOLVER_CG;
 		p->factors.cg_steps = DatumGetInt32(rs_spi_value(0, 18));
+		p->factors.early_stop = DatumGetInt32(rs_spi_value(0, 24));
+		p->factors.warm_start = DatumGetBool(rs_spi_value(0, 25));
 		p->factors.initial_sd = number(15, RS_AUTO);
 	}
 	if (p->factors.factors < 0 || p->factors.factors > RS_MAX_FACTORS ||
@@ -157,7 +174,7 @@ add_policy(RsRun *run, RsPolicy *p)
 static void
 add_part(RsRun *run, const RsPolicy *whole, const char *part, RsMethod method)
 {
-	RsPolicy   *builtin = read_policy(run, part);
+	RsPolicy   *builtin = rs_policy_read(run, part, NULL, NULL);
 	RsPolicy   *p = MemoryContextAllocZero(run->context, sizeof(RsPolicy));
 
 	p->name = whole->name;
@@ -184,9 +201,9 @@ add_part(RsRun *run, const RsPolicy *whole, const char *part, RsMethod method)
 void
 rs_policies_of(RsRun *run, const char *name)
 {
-	RsPolicy   *p = read_policy(run, name);
+	RsPolicy   *p = rs_policy_read(run, name, NULL, NULL);
 
-	add_policy(run, read_policy(run, "popularity"));
+	add_policy(run, rs_policy_read(run, "popularity", NULL, NULL));
 	if (p->method == RS_FUNNEL)
 	{
 		add_part(run, p, "item_item", RS_ITEM_ITEM);
