@@ -27,8 +27,6 @@
 #include "kernel/metric.h"
 
 /* of a batch, unless a single block needs more */
-#define RESULT_BYTES	(16 * 1024 * 1024)
-#define MOST_USERS		8192
 
 typedef struct EvaluateArg
 {
@@ -307,7 +305,7 @@ allocate(Evaluator *e, MemoryContext context)
 	a->lengths = rs_share(run, context, run->nk * sizeof(int), "evaluation");
 	memcpy(a->lengths.local, run->k, run->nk * sizeof(int));
 	bytes = result_size(a) * a->plan.npolicies * RS_PROTOCOLS;
-	most = Min(Max(RESULT_BYTES / bytes, RS_RANK_USERS), MOST_USERS);
+	most = Min(Max(RS_RESULT_BYTES / bytes, RS_RANK_USERS), RS_RESULT_USERS);
 	a->batch = rs_batch_make(run, context, most, 4 * longest);
 	a->result = rs_share(run, context, bytes * most, "evaluation");
 	e->history = rs_run_alloc_in(run, context, (longest + 1) * sizeof(RsEvent), "evaluation");
