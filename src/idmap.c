@@ -23,7 +23,7 @@
  */
 #include "postgres.h"
 
-#include "access/tupmacs.h"	/* varatt.h, where there is one */
+#include "access/htup_details.h"	/* for varatt.h, where there is one */
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
