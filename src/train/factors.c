@@ -298,6 +298,7 @@ rs_factors_start(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSetting
 	random_start(p->item, m->items.nrows * f, p->settings.initial_sd, run->seed);
 	if (split->warm != NULL)
 		rs_warm_items(split->warm, m, settings, p->item);
+	rs_progress_sweep(1, p->most);
 	solve_side(&t, true, settings->solver == RS_SOLVER_EXACT);
 	MemoryContextDelete(scratch);
 	return p;

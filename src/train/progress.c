@@ -91,7 +91,8 @@ rs_progress_sweep(int sweep, int sweeps)
 {
 	progress.slot[RS_SLOT_SWEEP] = sweep;
 	progress.slot[RS_SLOT_SWEEPS] = sweeps;
-	rs_progress_rows(0, 0);
+	/* one sweep has as many rows as the one before */
+	rs_progress_rows(0, sweeps > 0 ? progress.slot[RS_SLOT_TOTAL] : 0);
 }
 
 void
