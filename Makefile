@@ -124,9 +124,12 @@ DATA_DIR ?= data
 DATA ?=
 KEEP ?=
 DEPS ?=
-export PG_CONFIG DATA_DIR KEEP DEPS
+BENCH ?=
+CSV ?=
+MEMORY ?=
+export PG_CONFIG DATA_DIR KEEP DEPS BENCH CSV MEMORY
 
-.PHONY: deps demo test lint
+.PHONY: deps demo test bench lint
 deps:
 	@sh $(or $(VPATH),.)/test/deps.sh test "$(DATA)"
 
@@ -137,6 +140,10 @@ demo:
 test:
 	@sh $(or $(VPATH),.)/test/deps.sh test
 	@sh $(or $(VPATH),.)/test/all.sh
+
+bench:
+	@sh $(or $(VPATH),.)/test/deps.sh bench
+	@sh $(or $(VPATH),.)/test/bench/bench.sh
 
 lint:
 	@sh $(or $(VPATH),.)/test/deps.sh lint
