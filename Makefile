@@ -5,42 +5,40 @@ EXTVERSION = 0.1.0
 MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
-KERNEL = src/kernel/als.o src/kernel/bots.o src/kernel/cooccurrence.o \
-	src/kernel/csr.o src/kernel/history.o src/kernel/merge.o src/kernel/metric.o \
-	src/kernel/rank.o src/kernel/rank_list.o src/kernel/score.o src/kernel/simd.o src/kernel/stats.o \
-	src/kernel/topk.o src/kernel/window.o
+KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr eigen \
+	explicit group history merge metric rank rank_list returns score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/filter.o \
 	src/history.o src/idmap.o src/owner.o src/reason.o src/registry.o src/stream.o
 
 # recsys.so: every SQL-declared function; links no BLAS
-OBJS = $(COMMON) src/recsys.o src/als.o src/metric.o src/top_k.o \
-	src/definition.o src/report.o src/run.o src/train_door.o src/recommend.o src/score.o \
+OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
+	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/score.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
-TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o \
+TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o src/train/estimate.o \
 	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
-	src/train/parts.o src/train/factors.o src/train/neighbors.o src/train/ranker.o \
-	src/train/evaluate.o src/train/outcome.o src/train/model.o src/train/batch.o \
-	src/train/batch_job.o src/train/batch_users.o \
-	src/train/store.o
+	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/neighbors.o \
+	src/train/ranker.o src/train/evaluate.o src/train/outcome.o \
+	src/train/model.o src/train/batch.o src/train/batch_job.o src/train/batch_users.o \
+	src/train/store.o src/train/write.o src/train/progress.o src/train/stop.o src/train/tune.o src/train/warm.o
 
 # the install script is the parts in this order
-SQL_PARTS = head registry array als metric top_k check interaction definition \
-	policy quality detect_bots train evaluate retrain batch serve demo_shop
+SQL_PARTS = head registry array als metric top_k cooccurrence check interaction definition \
+	policy quality detect_bots train progress estimate evaluate retrain batch tune serve demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric top_k definition interaction quality detect_bots demo_shop \
-	train reproduce evaluate recommend batch rights abuse badinput
+	cleaning train cooccurrence reproduce evaluate tune recommend batch rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
 TAP_TESTS = 1
-PROVE_TESTS = test/t/*.pl
+PROVE_TESTS ?= test/t/*.pl
 
 RS_CFLAGS = -std=gnu99 -O3 -fvisibility=hidden -fno-math-errno -Wno-declaration-after-statement
 PG_CPPFLAGS = -I$(srcdir)/src -DRS_BUILD='"$(EXTVERSION)-$(MAJORVERSION)"'
@@ -128,9 +126,12 @@ DATA_DIR ?= data
 DATA ?=
 KEEP ?=
 DEPS ?=
-export PG_CONFIG DATA_DIR KEEP DEPS
+BENCH ?=
+CSV ?=
+MEMORY ?=
+export PG_CONFIG DATA_DIR KEEP DEPS BENCH CSV MEMORY
 
-.PHONY: deps demo test lint
+.PHONY: deps demo test bench lint
 deps:
 	@sh $(or $(VPATH),.)/test/deps.sh test "$(DATA)"
 
@@ -141,6 +142,10 @@ demo:
 test:
 	@sh $(or $(VPATH),.)/test/deps.sh test
 	@sh $(or $(VPATH),.)/test/all.sh
+
+bench:
+	@sh $(or $(VPATH),.)/test/deps.sh bench
+	@sh $(or $(VPATH),.)/test/bench/bench.sh
 
 lint:
 	@sh $(or $(VPATH),.)/test/deps.sh lint

@@ -67,8 +67,9 @@ rs_elements(ArrayType *array, Oid type, int *n)
 }
 
 RsIdMap *
-rs_id_set(FunctionCallInfo fcinfo, int arg, Oid type, const char *name)
+rs_item_set(FunctionCallInfo fcinfo, int arg, const RsRecommender *r, const char *name)
 {
+	Oid			type = r->item_type;
 	RsIdMap    *set;
 	Datum	   *values;
 	int			n;
@@ -76,7 +77,7 @@ rs_id_set(FunctionCallInfo fcinfo, int arg, Oid type, const char *name)
 	rs_check_id_argument(fcinfo, arg, get_array_type(type), name);
 	if (PG_ARGISNULL(arg))
 		return NULL;
-	set = rs_idmap_create(type, CurrentMemoryContext);
+	set = rs_idmap_create(type, r->item_collation, CurrentMemoryContext);
 	values = rs_elements(PG_GETARG_ARRAYTYPE_P(arg), type, &n);
 	for (int i = 0; i < n; i++)
 		rs_idmap_add(set, values[i]);

@@ -122,7 +122,7 @@ read_settings(RsModel *m)
 	Oid			type = INT8OID;
 	Datum		arg = Int64GetDatum(m->model_id);
 
-	if (rs_spi_select("SELECT m.method, coalesce((m.parameters -> 'settings' ->> 'alpha0')::float8, 0),"
+	if (rs_spi_select("SELECT m.method, coalesce((m.parameters ->> 'alpha0')::float8, 0),"
 							  " coalesce((m.parameters -> 'settings' ->> 'lambda')::float8, 0),"
 							  " coalesce((m.parameters -> 'settings' ->> 'nu')::float8, 0),"
 							  " coalesce((m.parameters -> 'settings' ->> 'blend')::float8, 0)"
@@ -154,7 +154,7 @@ read_model(RsRecommender *r, int64 model_id, bool partial, MemoryContext parent)
 	m->schema = r->schema_oid;
 	m->model_id = model_id;
 	m->partial = partial;
-	m->items = rs_idmap_create(r->item_type, context);
+	m->items = rs_idmap_create(r->item_type, r->item_collation, context);
 	read_settings(m);
 	reader.model = m;
 	reader.allocated = 1024;

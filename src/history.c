@@ -13,6 +13,8 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
@@ -37,58 +39,128 @@ select_rows(const RsRecommender *r, const char *query, Datum user,
 	return rs_spi_select(query, has_as_of ? 2 : 1, argtypes, args, n, types);
 }
 
-/* Renumbers the items of events in the order of the ids. */
-static void
-sort_items(RsLog *e)
+/* Condition on a relation's rows: up to the instant asked for. */
+static const char *
+until(const char *relation, bool has_as_of)
 {
-	uint32	   *place = palloc((rs_idmap_count(e->items) + 1) * sizeof(uint32));
-
-	rs_idmap_sort(e->items, place);
-	for (int i = 0; i < e->n; i++)
-		e->event[i].item = place[e->event[i].item];
-	pfree(place);
+	return has_as_of ? psprintf(" AND %s.interacted_at <= $2", relation) : "";
 }
 
-/* Whether a boolean is true, and not NULL. */
-static bool
-spi_true(uint64 row, int column)
+int
+rs_history_events(const RsRecommender *r)
 {
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[row],
-									  SPI_tuptable->tupdesc, column, &isnull);
-
-	return !isnull && DatumGetBool(value);
+	return r->history_limit * EVENTS_PER_ITEM;
 }
 
-/* The newest events of a user. */
-static void
-read_events(RsRecommender *r, Datum user, bool has_as_of, TimestampTz as_of,
-			int limit, RsLog *e)
+char *
+rs_log_columns(const RsRecommender *r)
 {
-	Oid			types[] = {r->item_type, FLOAT8OID, TIMESTAMPTZOID, BOOLOID, BOOLOID};
-	uint64		n;
+	return psprintf("i.item_id, i.weight, i.interacted_at, i.positive, i.owned, %s",
+					r->returns_netted ? "i.value" : "1::pg_catalog.float8");
+}
 
-	n = select_rows(r, psprintf("SELECT i.item_id, i.weight, i.interacted_at, i.positive, i.owned"
-								" FROM %s.interaction i WHERE i.user_id = $1 %s"
-								" ORDER BY i.interacted_at DESC LIMIT %d",
-								r->schema, has_as_of ? "AND i.interacted_at <= $2" : "", limit),
-					user, has_as_of, as_of, lengthof(types), types);
-	e->n = 0;
-	e->event = palloc((n + 1) * sizeof(RsEvent));
-	e->items = rs_idmap_create(r->item_type, CurrentMemoryContext);
-	for (uint64 i = 0; i < n; i++)
+RsQuantified
+rs_log_row(RsIdMap *items, const Datum *values, const bool *isnull)
+{
+	RsQuantified q;
+	float		weight;
+	unsigned	flags = (!isnull[3] && DatumGetBool(values[3]) ? RS_POSITIVE : 0) |
+		(!isnull[4] && DatumGetBool(values[4]) ? RS_OWNED : 0);
+
+	if (isnull[0] || isnull[1])
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("unexpected NULL in column \"%s\"", isnull[0] ? "item_id" : "weight")));
+	weight = (float) DatumGetFloat8(values[1]);
+
+	/* training would refuse it; here the others still count */
+	if (!isfinite(weight))
 	{
-		RsEvent    *event = &e->event[e->n];
-		bool		isnull;
-		Datum		time = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull);
+		weight = 0;
+		flags &= ~RS_POSITIVE;
+	}
+	q.event = rs_event(isnull[2] ? 0 : DatumGetTimestampTz(values[2]),
+					   rs_idmap_add(items, values[0]), weight, flags);
+	q.quantity = isnull[5] ? 0 : (float) DatumGetFloat8(values[5]);
+	return q;
+}
 
-		event->item = rs_idmap_add(e->items, rs_spi_value(i, 1));
-		event->weight = (float) DatumGetFloat8(rs_spi_value(i, 2));
-		event->time = isnull ? 0 : DatumGetTimestampTz(time);
-		event->flags = (spi_true(i, 4) ? RS_POSITIVE : 0) | (spi_true(i, 5) ? RS_OWNED : 0);
-		e->n++;
+/* The rows of a query for events. */
+static void
+read_events(const RsRecommender *r, const char *query, Datum user,
+			bool has_as_of, TimestampTz as_of, RsLog *e)
+{
+	Oid			types[] = {r->item_type, FLOAT8OID, TIMESTAMPTZOID, BOOLOID, BOOLOID, FLOAT8OID};
+	uint64		rows = select_rows(r, query, user, has_as_of, as_of, lengthof(types), types);
+
+	e->row = palloc_extended((rows + 1) * sizeof(RsQuantified), MCXT_ALLOC_HUGE);
+	for (uint64 i = 0; i < rows; i++)
+	{
+		Datum		values[lengthof(types)];
+		bool		isnull[lengthof(types)];
+
+		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, isnull);
+		e->row[e->n++] = rs_log_row(e->items, values, isnull);
 	}
 	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Whatever the user did with items of which some were taken back, in the place
+ * of those of its events that are among the newest: what a return leaves hangs
+ * on purchases that may lie long before.
+ */
+static void
+read_returned(const RsRecommender *r, Datum user, bool has_as_of,
+			  TimestampTz as_of, RsLog *e)
+{
+	RsLog		whole = {0};
+	int			kept = 0;
+
+	whole.items = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
+	read_events(r, psprintf("SELECT %s FROM %s.interaction i WHERE i.user_id = $1%s AND i.item_id IN"
+							" (SELECT b.item_id FROM %s.interaction b WHERE b.user_id = $1 AND b.value < 0%s)",
+							rs_log_columns(r), r->schema, until("i", has_as_of),
+							r->schema, until("b", has_as_of)),
+				user, has_as_of, as_of, &whole);
+	for (int i = 0; i < e->n; i++)
+		if (rs_idmap_find(whole.items, rs_idmap_datum(e->items, rs_event_item(&e->row[i].event))) == RS_NO_ID)
+			e->row[kept++] = e->row[i];
+	e->row = repalloc_huge(e->row, (kept + whole.n + 1) * sizeof(RsQuantified));
+	for (int i = 0; i < whole.n; i++)
+	{
+		RsQuantified q = whole.row[i];
+
+		rs_event_set_item(&q.event, rs_idmap_add(e->items, rs_idmap_datum(whole.items, rs_event_item(&q.event))));
+		e->row[kept++] = q;
+	}
+	e->n = kept;
+}
+
+/*
+ * Merges the log, as training does: items by the order of the ids, returns
+ * netted where they are.  Returns how many events are left.
+ */
+static int
+merge_log(const RsRecommender *r, RsLog *e, RsMergeRule rule, int64 window)
+{
+	uint32	   *place = palloc((rs_idmap_count(e->items) + 1) * sizeof(uint32));
+	int			n = e->n;
+
+	rs_idmap_sort(e->items, place);
+	e->event = palloc_extended((n + 1) * sizeof(RsEvent), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < n; i++)
+	{
+		rs_event_set_item(&e->row[i].event, place[rs_event_item(&e->row[i].event)]);
+		e->event[i] = e->row[i].event;
+	}
+	if (r->returns_netted)
+		n = rs_net_returns(e->row, n, &r->returns,
+						   palloc_extended(rs_net_workspace(n) + 1, MCXT_ALLOC_HUGE), e->event, NULL);
+	else
+		rs_sort_events(e->event, n);
+	pfree(place);
+	return rs_merge_events(e->event, n, PG_INT64_MAX, rule, window);
 }
 
 /* Adds the items of a query's rows to a set. */
@@ -114,7 +186,7 @@ take_known(const RsModel *m, const RsRecommender *r, RsLog *e, int merged,
 	h->weight = palloc((n + 1) * sizeof(float));
 	for (int i = 0; i < n; i++)
 	{
-		uint32		column = rs_idmap_find(m->items, rs_idmap_datum(e->items, e->event[i].item));
+		uint32		column = rs_idmap_find(m->items, rs_idmap_datum(e->items, rs_event_item(&e->event[i])));
 
 		if (column == RS_NO_ID)
 			continue;
@@ -123,39 +195,23 @@ take_known(const RsModel *m, const RsRecommender *r, RsLog *e, int merged,
 	}
 }
 
-int
-rs_history_events(const RsRecommender *r)
-{
-	return r->history_limit * EVENTS_PER_ITEM;
-}
-
-/* The log is used up. */
 RsHistory *
-rs_history_of_log(const RsRecommender *r, const RsModel *m, RsLog *log, RsIdMap *hidden)
+rs_history_of_log(const RsRecommender *r, const RsModel *m, RsLog *log,
+				  RsIdMap *hidden, TimestampTz as_of)
 {
 	RsHistory  *h = palloc0(sizeof(RsHistory));
-	int			merged;
+	int			merged = merge_log(r, log, r->merge, r->repeat_window);
 
 	h->hidden = hidden;
-	for (int i = 0; i < log->n; i++)
-		/* training would refuse it; here the others still count */
-		if (!isfinite(log->event[i].weight))
-		{
-			log->event[i].weight = 0;
-			log->event[i].flags &= ~RS_POSITIVE;
-		}
-	sort_items(log);
-	qsort(log->event, log->n, sizeof(RsEvent), rs_event_compare);
-	merged = rs_merge_events(log->event, log->n, PG_INT64_MAX, r->merge, r->repeat_window);
+	rs_decay_weights(log->event, merged, as_of, r->weight_half_life);
 	if (!r->repeatable)
 		for (int i = 0; i < merged; i++)
-			if (log->event[i].flags & RS_OWNED)
-				rs_idmap_add(hidden, rs_idmap_datum(log->items, log->event[i].item));
+			if (rs_event_flags(&log->event[i]) & RS_OWNED)
+				rs_idmap_add(hidden, rs_idmap_datum(log->items, rs_event_item(&log->event[i])));
 	take_known(m, r, log, merged, h);
 	return h;
 }
 
-/* See serve.h. */
 void
 rs_check_source(const RsRecommender *r)
 {
@@ -176,21 +232,33 @@ RsHistory *
 rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 				   bool has_as_of, TimestampTz as_of)
 {
-	RsIdMap    *hidden = rs_idmap_create(r->item_type, CurrentMemoryContext);
+	RsIdMap    *hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
 	int			limit = rs_history_events(r);
-	RsLog		log;
+	RsLog		log = {0};
+	bool		truncated;
 
 	rs_check_source(r);
-	read_events(r, user, has_as_of, as_of, limit, &log);
-	if (!r->repeatable && log.n >= limit)
-		hide_rows(r, psprintf("SELECT DISTINCT i.item_id FROM %s.interaction i WHERE i.user_id = $1 AND i.owned%s",
-						   r->schema, has_as_of ? " AND i.interacted_at <= $2" : ""),
+	log.items = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
+	read_events(r, psprintf("SELECT %s FROM %s.interaction i WHERE i.user_id = $1%s"
+							" ORDER BY i.interacted_at DESC LIMIT %d",
+							rs_log_columns(r), r->schema, until("i", has_as_of), limit),
+				user, has_as_of, as_of, &log);
+	truncated = (log.n >= limit);
+	if (truncated && r->returns_netted)
+		read_returned(r, user, has_as_of, as_of, &log);
+	if (!r->repeatable && truncated)
+		hide_rows(r, psprintf("SELECT DISTINCT i.item_id FROM %s.interaction i WHERE i.user_id = $1 AND i.owned%s%s",
+							  r->schema, until("i", has_as_of), r->returns_netted ?
+							  psprintf(" AND NOT EXISTS (SELECT FROM %s.interaction b WHERE b.user_id = $1"
+									   " AND b.item_id = i.item_id AND b.value < 0%s)",
+									   r->schema, until("b", has_as_of)) : ""),
 				  user, has_as_of, as_of, hidden);
 	if (r->has_dislikes)
 		hide_rows(r, psprintf("SELECT DISTINCT d.item_id FROM %s.dislike d WHERE d.user_id = $1%s",
-						   r->schema, has_as_of ? " AND d.interacted_at <= $2" : ""),
+							  r->schema, until("d", has_as_of)),
 				  user, has_as_of, as_of, hidden);
-	return rs_history_of_log(r, m, &log, hidden);
+	return rs_history_of_log(r, m, &log, hidden,
+							 has_as_of ? as_of : GetCurrentTransactionStartTimestamp());
 }
 
 /* History of a session: these items, the latest last, each once, weight 1. */
@@ -200,23 +268,18 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 	RsHistory  *h = palloc0(sizeof(RsHistory));
 	int			n;
 	Datum	   *values = rs_elements(DatumGetArrayTypeP(items), r->item_type, &n);
-	RsLog		e;
+	RsLog		e = {0};
 
-	h->hidden = rs_idmap_create(r->item_type, CurrentMemoryContext);
-	e.items = rs_idmap_create(r->item_type, CurrentMemoryContext);
-	e.event = palloc0((n + 1) * sizeof(RsEvent));
-	e.n = 0;
+	h->hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
+	e.items = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
+	e.row = palloc0((n + 1) * sizeof(RsQuantified));
 	for (int i = 0; i < n; i++)
 	{
-		e.event[e.n].item = rs_idmap_add(e.items, values[i]);
-		e.event[e.n].weight = 1;
-		e.event[e.n].time = i + 1;
-		e.event[e.n++].flags = RS_POSITIVE | RS_OWNED;
+		e.row[e.n].event = rs_event(i + 1, rs_idmap_add(e.items, values[i]), 1, RS_POSITIVE | RS_OWNED);
+		e.row[e.n++].quantity = 1;
 		if (!r->repeatable)
 			rs_idmap_add(h->hidden, values[i]);
 	}
-	sort_items(&e);
-	qsort(e.event, e.n, sizeof(RsEvent), rs_event_compare);
-	take_known(m, r, &e, rs_merge_events(e.event, e.n, PG_INT64_MAX, RS_MERGE_LAST, 0), h);
+	take_known(m, r, &e, merge_log(r, &e, RS_MERGE_LAST, 0), h);
 	return h;
 }

@@ -60,7 +60,7 @@ make_map(Oid type)
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("items of type %s cannot be compared by hashing",
 						format_type_be(type))));
-	return rs_idmap_create(type, CurrentMemoryContext);
+	return rs_idmap_create(type, InvalidOid, CurrentMemoryContext);
 }
 
 /*

@@ -238,16 +238,16 @@ recsys_recommend(PG_FUNCTION_ARGS)
 	rs_check_id_argument(fcinfo, 1, q.r->user_type, "for_user");
 	rs_check_k(fcinfo, 2, "k", &q.k);
 	rs_check_k(fcinfo, 3, "after", &q.after);
-	q.only = rs_id_set(fcinfo, 4, q.r->item_type, "only_items");
+	q.only = rs_item_set(fcinfo, 4, q.r, "only_items");
 	if (PG_ARGISNULL(1))
 	{
 		q.h = palloc0(sizeof(RsHistory));
-		q.h->hidden = rs_idmap_create(q.r->item_type, CurrentMemoryContext);
+		q.h->hidden = rs_idmap_create(q.r->item_type, q.r->item_collation, CurrentMemoryContext);
 	}
 	else
 		q.h = rs_history_of_user(q.r, q.m, PG_GETARG_DATUM(1), !PG_ARGISNULL(8),
 								 PG_ARGISNULL(8) ? 0 : PG_GETARG_TIMESTAMPTZ(8));
-	hide_set(q.h, rs_id_set(fcinfo, 5, q.r->item_type, "except_items"));
+	hide_set(q.h, rs_item_set(fcinfo, 5, q.r, "except_items"));
 	return_list(fcinfo, &q);
 	AtEOXact_GUC(false, level);
 	SPI_finish();
@@ -273,7 +273,7 @@ recsys_recommend_for_items(PG_FUNCTION_ARGS)
 	q.h = rs_history_of_items(q.r, q.m, PG_ARGISNULL(1) ?
 							  PointerGetDatum(construct_empty_array(q.r->item_type)) :
 							  PG_GETARG_DATUM(1));
-	hide_set(q.h, rs_id_set(fcinfo, 3, q.r->item_type, "except_items"));
+	hide_set(q.h, rs_item_set(fcinfo, 3, q.r, "except_items"));
 	return_list(fcinfo, &q);
 	AtEOXact_GUC(false, level);
 	SPI_finish();

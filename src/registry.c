@@ -14,6 +14,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -31,7 +32,13 @@ static const char *const registry_query =
 " r.source_name, r.live_policy, coalesce(r.live_model_id, 0),"
 " coalesce((r.settings -> 'rules' ->> 'excluded_user')::boolean, true),"
 " coalesce((r.settings -> 'rules' ->> 'excluded_item')::boolean, true),"
-" r.settings ->> 'dislike_max_value' IS NOT NULL OR coalesce(r.settings ->> 'positives', '') LIKE '%\"weight\": -%'"
+" r.settings ->> 'dislike_max_value' IS NOT NULL OR coalesce(r.settings ->> 'positives', '') LIKE '%\"weight\": -%',"
+" coalesce(r.settings ->> 'returns', 'drop') = 'net', r.settings ->> 'weight_rule',"
+" coalesce((r.settings ->> 'min_value')::float8, '-Infinity'),"
+" coalesce((r.settings ->> 'min_user_interactions')::int4, 1),"
+" coalesce((r.settings ->> 'min_item_interactions')::int4, 1),"
+" coalesce(extract(epoch FROM (r.settings ->> 'popularity_half_life')::interval), 0)::float8 * 1000000,"
+" coalesce(extract(epoch FROM (r.settings ->> 'weight_half_life')::interval), 0)::float8 * 1000000"
 " FROM recsys.recommender r JOIN pg_catalog.pg_namespace n ON n.nspname = r.recommender"
 " WHERE r.recommender = $1";
 
@@ -103,6 +110,31 @@ merge_rule(const char *name)
 	return RS_MERGE_MAX;
 }
 
+static RsWeightRule
+weight_rule(const char *name)
+{
+	if (strcmp(name, "value") == 0)
+		return RS_WEIGHT_VALUE;
+	if (strcmp(name, "log") == 0)
+		return RS_WEIGHT_LOG;
+	return RS_WEIGHT_ONE;
+}
+
+/* Collation of a column of SHOP.event, which is that of the source's. */
+static Oid
+view_collation(const RsRecommender *r, const char *column)
+{
+	Oid			view = get_relname_relid("event", r->schema_oid);
+	AttrNumber	number = OidIsValid(view) ? get_attnum(view, column) : InvalidAttrNumber;
+	Oid			type;
+	int32		typmod;
+	Oid			collation = InvalidOid;
+
+	if (number != InvalidAttrNumber)
+		get_atttypetypmodcoll(view, number, &type, &typmod, &collation);
+	return collation;
+}
+
 /*
  * The definition of a recommender that the current role may use; undefined
  * object where there is none.
@@ -159,8 +191,19 @@ rs_registry_get(const char *name, MemoryContext context)
 	r->users_excluded = DatumGetBool(rs_spi_value(0, 19));
 	r->items_excluded = DatumGetBool(rs_spi_value(0, 20));
 	r->has_dislikes = DatumGetBool(rs_spi_value(0, 21));
+	r->returns_netted = DatumGetBool(rs_spi_value(0, 22));
+	r->returns.merge = r->merge;
+	r->returns.weight = weight_rule(spi_text(0, 23, CurrentMemoryContext));
+	r->returns.window = r->repeat_window;
+	r->returns.minimum = DatumGetFloat8(rs_spi_value(0, 24));
+	r->min_user_interactions = DatumGetInt32(rs_spi_value(0, 25));
+	r->min_item_interactions = DatumGetInt32(rs_spi_value(0, 26));
+	r->popularity_half_life = DatumGetFloat8(rs_spi_value(0, 27));
+	r->weight_half_life = DatumGetFloat8(rs_spi_value(0, 28));
 	SPI_freetuptable(SPI_tuptable);
 	AtEOXact_GUC(false, level);
+	r->user_collation = view_collation(r, "user_id");
+	r->item_collation = view_collation(r, "item_id");
 	return r;
 }
 

@@ -11,7 +11,7 @@
 #include "access/tupdesc.h"
 #include "utils/jsonb.h"
 
-#include "kernel/merge.h"
+#include "kernel/returns.h"
 
 typedef struct RsRecommender
 {
@@ -21,6 +21,8 @@ typedef struct RsRecommender
 	Oid			owner;			/* of the schema */
 	Oid			user_type;
 	Oid			item_type;
+	Oid			user_collation; /* of the columns in the views */
+	Oid			item_collation;
 	bool		repeatable;
 	bool		explicit_feedback;
 	bool		has_time;
@@ -35,6 +37,12 @@ typedef struct RsRecommender
 	int			history_limit;
 	RsMergeRule merge;
 	int64		repeat_window;	/* microseconds */
+	bool		returns_netted; /* the views hold returns: value < 0 */
+	RsReturns	returns;		/* how they are netted */
+	int			min_user_interactions;	/* distinct pairs, for training */
+	int			min_item_interactions;
+	double		popularity_half_life;	/* microseconds, 0 = none */
+	double		weight_half_life;
 	char	   *source_name;
 	NameData	live_policy;
 	int64		live_model_id;	/* 0 = none */

@@ -59,23 +59,34 @@ typedef struct RsHistory
 /* clear words for a view that went with its source */
 extern void rs_check_source(const RsRecommender *r);
 
-/* A user's events, not merged yet. */
+/* A user's events. */
 typedef struct RsLog
 {
 	int			n;
-	RsEvent    *event;			/* item: number as added */
+	RsQuantified *row;			/* item: number as added */
+	RsEvent    *event;			/* merged, by item; numbers follow the ids */
 	RsIdMap    *items;
 } RsLog;
 
-/* so many of the newest events make the history */
+/*
+ * So many of the newest events make the history; with those that lie before
+ * them of items of which some were taken back, where returns are netted.
+ */
 extern int	rs_history_events(const RsRecommender *r);
 
 /*
- * History from the newest events; owned items join the hidden ones, unless
- * items are repeatable.
+ * What to select of SHOP.interaction i: item, weight, time, positive, owned and
+ * quantity; and the event of such a row.
+ */
+extern char *rs_log_columns(const RsRecommender *r);
+extern RsQuantified rs_log_row(RsIdMap *items, const Datum *values, const bool *isnull);
+
+/*
+ * History from these events, with their ages at an instant; owned items join
+ * the hidden ones, unless items are repeatable.  Uses up the log.
  */
 extern RsHistory *rs_history_of_log(const RsRecommender *r, const RsModel *m,
-									RsLog *log, RsIdMap *hidden);
+									RsLog *log, RsIdMap *hidden, TimestampTz as_of);
 
 extern RsHistory *rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 									 bool has_as_of, TimestampTz as_of);
@@ -147,8 +158,8 @@ extern void rs_check_id_argument(FunctionCallInfo fcinfo, int arg, Oid type, con
 /* the elements of an array that are not NULL */
 extern Datum *rs_elements(ArrayType *array, Oid type, int *n);
 
-/* an array argument's elements as a set; NULL if the argument is */
-extern RsIdMap *rs_id_set(FunctionCallInfo fcinfo, int arg, Oid type, const char *name);
+/* an array argument's items as a set; NULL if the argument is */
+extern RsIdMap *rs_item_set(FunctionCallInfo fcinfo, int arg, const RsRecommender *r, const char *name);
 
 /* a tuplestore of these columns as the function's result, whatever is expected */
 extern void rs_declare_result(FunctionCallInfo fcinfo, int n, const char *const *names, const Oid *types);

@@ -15,9 +15,8 @@
 
 #include "fmgr.h"
 #include "libpq/pqformat.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/lsyscache.h"
+
+#include "item.h"
 
 PG_FUNCTION_INFO_V1(recsys_top_k_add);
 PG_FUNCTION_INFO_V1(recsys_top_k_combine);
@@ -42,13 +41,6 @@ typedef struct TopKState
 	Entry	   *heap;
 } TopKState;
 
-/* the send function of the item type, looked up once per call site */
-typedef struct ItemType
-{
-	Oid			type;
-	FmgrInfo	send;
-} ItemType;
-
 static TopKState *
 make_state(MemoryContext context, int k)
 {
@@ -69,14 +61,10 @@ make_state(MemoryContext context, int k)
 static bool
 before(double score_a, bytea *a, double score_b, bytea *b)
 {
-	int			na = VARSIZE_ANY_EXHDR(a);
-	int			nb = VARSIZE_ANY_EXHDR(b);
-	int			c;
-
 	if (score_a != score_b)
 		return score_a > score_b;
-	c = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(na, nb));
-	return c != 0 ? c < 0 : na < nb;
+	return rs_item_compare(VARDATA_ANY(a), VARSIZE_ANY_EXHDR(a),
+						   VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b)) < 0;
 }
 
 static bool
@@ -148,28 +136,6 @@ add_item(TopKState *state, double score, bytea *item)
 	state->heap[i].item = item;
 }
 
-/* The send function of the aggregate's item argument. */
-static ItemType *
-item_type(FunctionCallInfo fcinfo)
-{
-	ItemType   *cached = fcinfo->flinfo->fn_extra;
-
-	if (cached == NULL)
-	{
-		Oid			send;
-		bool		varlena;
-
-		cached = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(ItemType));
-		cached->type = get_fn_expr_argtype(fcinfo->flinfo, 1);
-		if (!OidIsValid(cached->type))
-			elog(ERROR, "could not determine the type of the items");
-		getTypeBinaryOutputInfo(cached->type, &send, &varlena);
-		fmgr_info_cxt(send, &cached->send, fcinfo->flinfo->fn_mcxt);
-		fcinfo->flinfo->fn_extra = cached;
-	}
-	return cached;
-}
-
 /* Transition: rows without item or score, and NaN scores, are left out. */
 Datum
 recsys_top_k_add(PG_FUNCTION_ARGS)
@@ -195,8 +161,13 @@ recsys_top_k_add(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	score = PG_GETARG_FLOAT8(2);
 	if (state->n < state->k || (state->n > 0 && score >= state->heap[0].score))
-		add_item(state, score,
-				 SendFunctionCall(&item_type(fcinfo)->send, PG_GETARG_DATUM(1)));
+	{
+		StringInfoData buf;
+
+		pq_begintypsend(&buf);
+		rs_item_send(rs_item_type(fcinfo, 1), PG_GETARG_DATUM(1), &buf);
+		add_item(state, score, pq_endtypsend(&buf));
+	}
 	PG_RETURN_POINTER(state);
 }
 
@@ -292,13 +263,7 @@ recsys_top_k_final(PG_FUNCTION_ARGS)
 	TopKState  *state;
 	Entry	   *sorted;
 	Datum	   *items;
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
-	Oid			receive;
-	Oid			typioparam;
-	FmgrInfo	receive_info;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
+	RsItemType *type = rs_item_type(fcinfo, 1);
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
@@ -313,19 +278,10 @@ recsys_top_k_final(PG_FUNCTION_ARGS)
 		sorted[n] = worst;
 		sift_down(sorted, n, 0);
 	}
-	getTypeBinaryInputInfo(type, &receive, &typioparam);
-	fmgr_info(receive, &receive_info);
 	items = palloc(Max(state->n, 1) * sizeof(Datum));
 	for (int i = 0; i < state->n; i++)
-	{
-		StringInfoData buf;
-
-		initStringInfo(&buf);
-		appendBinaryStringInfo(&buf, VARDATA_ANY(sorted[i].item),
-							   VARSIZE_ANY_EXHDR(sorted[i].item));
-		items[i] = ReceiveFunctionCall(&receive_info, &buf, typioparam, -1);
-	}
-	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
-	PG_RETURN_ARRAYTYPE_P(construct_array(items, state->n, type, typlen,
-										  typbyval, typalign));
+		items[i] = rs_item_receive(type, VARDATA_ANY(sorted[i].item),
+								   VARSIZE_ANY_EXHDR(sorted[i].item));
+	PG_RETURN_ARRAYTYPE_P(construct_array(items, state->n, type->type, type->length,
+										  type->by_value, type->align));
 }

@@ -18,7 +18,8 @@ BEGIN ATOMIC
 	SELECT '{"rules": {}, "future_tolerance": "1 hour", "repeat_window": "0 seconds",
 		"relevant": "owned", "dislike_max_value": null, "require_catalog": true,
 		"bot_z": 6, "never_bots": [], "history_limit": 200,
-		"keep_models": 3}'::pg_catalog.jsonb;
+		"keep_models": 3, "returns": "drop", "min_user_interactions": 1, "min_item_interactions": 1,
+		"popularity_half_life": null, "weight_half_life": null}'::pg_catalog.jsonb;
 END;
 COMMENT ON FUNCTION recsys._default_settings() IS
 'settings of a recommender that are not arguments of create_recommender, with their defaults';
@@ -78,7 +79,7 @@ DECLARE
 BEGIN
 	PERFORM recsys._check_keys(settings, recsys._default_settings(), 'settings');
 	SELECT e.key INTO k FROM jsonb_each(settings) e
-	WHERE e.value = 'null' AND e.key <> 'dislike_max_value' ORDER BY e.key LIMIT 1;
+	WHERE e.value = 'null' AND recsys._default_settings() -> e.key <> 'null' ORDER BY e.key LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'setting "%" must not be null', k
 			USING ERRCODE = '22023', HINT = format('Its default is %s.', recsys._default_settings() -> k);
@@ -91,10 +92,16 @@ BEGIN
 	END IF;
 	PERFORM recsys._check_number(settings, 'history_limit', 1, 10000, true);
 	PERFORM recsys._check_number(settings, 'keep_models', 1, 1000, true);
+	PERFORM recsys._check_number(settings, 'min_user_interactions', 1, 1000000, true);
+	PERFORM recsys._check_number(settings, 'min_item_interactions', 1, 1000000, true);
 	PERFORM recsys._check_number(settings, 'bot_z', 0.1, 1000, false);
 	PERFORM recsys._check_number(settings, 'dislike_max_value', -1e300, 1e300, false);
 	IF coalesce(settings ->> 'relevant', 'owned') NOT IN ('owned', 'positive') THEN
 		RAISE EXCEPTION 'setting "relevant" is "%", must be "owned" or "positive"', settings ->> 'relevant'
+			USING ERRCODE = '22023';
+	END IF;
+	IF coalesce(settings ->> 'returns', 'drop') NOT IN ('drop', 'net') THEN
+		RAISE EXCEPTION 'setting "returns" is "%", must be "drop" or "net"', settings ->> 'returns'
 			USING ERRCODE = '22023';
 	END IF;
 	IF coalesce(settings ->> 'require_catalog', 'true') NOT IN ('true', 'false') THEN
@@ -104,8 +111,11 @@ BEGIN
 	IF jsonb_typeof(coalesce(settings -> 'never_bots', '[]')) <> 'array' THEN
 		RAISE EXCEPTION 'setting "never_bots" must be an array of user ids' USING ERRCODE = '22023';
 	END IF;
-	FOREACH k IN ARRAY ARRAY['future_tolerance', 'repeat_window'] LOOP
+	FOREACH k IN ARRAY ARRAY['future_tolerance', 'repeat_window', 'popularity_half_life', 'weight_half_life'] LOOP
 		BEGIN
+			IF k LIKE '%half_life' AND (settings ->> k)::interval NOT BETWEEN interval '1 second' AND interval '1000 years' THEN
+				RAISE EXCEPTION 'setting "%" is "%", must be from 1 second to 1000 years', k, settings ->> k USING ERRCODE = '22023';
+			END IF;
 			IF (settings ->> k)::interval NOT BETWEEN interval '0' AND interval '10 years' AND k = 'repeat_window' THEN
 				RAISE EXCEPTION 'setting "%" is "%", must be from 0 to 10 years', k, settings ->> k USING ERRCODE = '22023';
 			END IF;

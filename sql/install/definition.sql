@@ -114,7 +114,11 @@ BEGIN
 				USING ERRCODE = '22023', HINT = 'For example {"purchase": {"weight": 1, "owned": true}, "view": {"weight": 0.1}}.';
 		END IF;
 		FOR p IN SELECT * FROM jsonb_each(s -> 'positives') LOOP
-			PERFORM recsys._check_keys(p.value, '{"weight": 1, "min_value": 1, "owned": 1}', format('positives of event "%s"', p.key));
+			PERFORM recsys._check_keys(p.value, '{"weight": 1, "min_value": 1, "owned": 1, "return": 1}', format('positives of event "%s"', p.key));
+			IF p.value ? 'return' AND p.value <> '{"return": true}' THEN
+				RAISE EXCEPTION 'positives of event "%" are %: a return has no other key', p.key, p.value
+					USING ERRCODE = '22023', HINT = 'A return is {"return": true}; other events leave the key out.';
+			END IF;
 			PERFORM recsys._check_number(p.value, 'weight', -1e6, 1e6, false);
 			PERFORM recsys._check_number(p.value, 'min_value', -1e300, 1e300, false);
 			IF coalesce(p.value ->> 'weight', '1')::float8 = 0 THEN
@@ -125,12 +129,33 @@ BEGIN
 				RAISE EXCEPTION 'owned of event "%" is %, must be true or false', p.key, p.value -> 'owned' USING ERRCODE = '22023';
 			END IF;
 		END LOOP;
-		IF NOT EXISTS (SELECT FROM jsonb_each(s -> 'positives') e WHERE coalesce(e.value ->> 'weight', '1')::float8 > 0) THEN
+		IF NOT EXISTS (SELECT FROM jsonb_each(s -> 'positives') e
+			WHERE NOT e.value ? 'return' AND coalesce(e.value ->> 'weight', '1')::float8 > 0) THEN
 			RAISE EXCEPTION 'positives has no event with a positive weight' USING ERRCODE = '22023';
 		END IF;
 	END IF;
 	PERFORM recsys._check_settings((SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}')
 		FROM jsonb_each(s) e WHERE recsys._default_settings() ? e.key));
+	IF s ->> 'returns' = 'net' THEN
+		IF r.feedback <> 'implicit' THEN
+			RAISE EXCEPTION 'returns cannot be netted with explicit feedback' USING ERRCODE = '22023',
+				HINT = 'A rating is no quantity: leave the setting "returns" at "drop".';
+		ELSIF s ->> 'value_column' IS NULL AND NOT jsonb_path_exists(coalesce(s -> 'positives', '{}'), '$.*.return') THEN
+			RAISE EXCEPTION 'setting "returns" is "net", but nothing is a return' USING ERRCODE = '22023',
+				HINT = 'A return has a value below 0 in value_column, or an event type that positives calls {"return": true}.';
+		ELSIF jsonb_path_exists(coalesce(s -> 'positives', '{}'), '$.*.min_value') THEN
+			RAISE EXCEPTION 'min_value in positives cannot be combined with netted returns' USING ERRCODE = '22023',
+				HINT = 'The argument min_value, for all event types, can.';
+		END IF;
+	ELSIF jsonb_path_exists(coalesce(s -> 'positives', '{}'), '$.*.return') THEN
+		RAISE EXCEPTION 'positives has a return, but returns are dropped' USING ERRCODE = '22023',
+			HINT = 'Pass settings => ''{"returns": "net"}''.';
+	END IF;
+	FOR p IN SELECT k AS key FROM unnest(ARRAY['popularity_half_life', 'weight_half_life']) k WHERE s ->> k IS NOT NULL LOOP
+		IF s ->> 'time_column' IS NULL THEN
+			RAISE EXCEPTION 'setting "%" needs a time_column', p.key USING ERRCODE = '22023';
+		END IF;
+	END LOOP;
 	FOR p IN SELECT n AS id FROM jsonb_array_elements_text(s -> 'never_bots') n LOOP
 		BEGIN
 			-- not a domain's own type: its checks are somebody else's code

@@ -7,17 +7,23 @@
 CREATE FUNCTION recsys._expressions(recommender name,
 	OUT source text, OUT user_id text, OUT item_id text, OUT event text, OUT event_weight text,
 	OUT value text, OUT weight text, OUT interacted_at text, OUT positive text, OUT owned text,
-	OUT disliked text)
+	OUT disliked text, OUT returned text, OUT time_finite text, OUT value_finite text, OUT value_positive text,
+	OUT event_known text, OUT minimum text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	r recsys.recommender := recsys._recommender(recommender);
 	s jsonb := r.settings;
-	positives jsonb := nullif(s -> 'positives', 'null');
+	-- event types, without those that take back
+	positives jsonb := (SELECT jsonb_object_agg(p.key, p.value) FROM jsonb_each(nullif(s -> 'positives', 'null')) p
+		WHERE NOT p.value ? 'return');
+	return_names text := (SELECT string_agg(quote_literal(p.key), ', ' ORDER BY p.key)
+		FROM jsonb_each(nullif(s -> 'positives', 'null')) p WHERE p.value ? 'return');
+	netted boolean := coalesce(s ->> 'returns', 'drop') = 'net';
 	time_type regtype;
 	value_type regtype;
+	raw text;
 	top float8;
-	minimum text;
 	names text;
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
@@ -33,6 +39,8 @@ BEGIN
 
 	interacted_at := 'NULL::timestamptz';
 	IF s ->> 'time_column' IS NOT NULL THEN
+		-- on the column itself: cheap, and the planner has statistics of it
+		time_finite := format('(s.%1$I > ''-infinity'' AND s.%1$I < ''infinity'')', s ->> 'time_column');
 		time_type := recsys._column_type(r.source, s ->> 'time_column', 'time_column');
 		interacted_at := CASE time_type
 			WHEN 'timestamptz'::regtype THEN format('s.%I', s ->> 'time_column')
@@ -59,9 +67,26 @@ BEGIN
 			RAISE EXCEPTION 'value column "%" has type %, must be a number', s ->> 'value_column', value_type
 				USING ERRCODE = '42804', HINT = 'Cast it in a view over the source, and make that the source.';
 		END IF;
-		value := format('s.%I::float8', s ->> 'value_column');
+		raw := format('s.%I', s ->> 'value_column');
+		value := raw || '::float8';
+		value_type := (SELECT coalesce(nullif(t.typbasetype, 0), t.oid) FROM pg_type t WHERE t.oid = value_type);
+		-- without a cast for each row; a numeric must fit into float8
+		value_finite := CASE
+			WHEN value_type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN raw || ' IS NOT NULL'
+			WHEN value_type = 'numeric'::regtype THEN format('(%1$s > -1e308 AND %1$s < 1e308)', raw)
+			ELSE format('(%1$s > ''-Infinity'' AND %1$s < ''Infinity'')', raw) END;
+		value_positive := format('(%s %s 0)', raw, CASE WHEN netted THEN '<>' ELSE '>' END);
 		IF s ->> 'event_column' IS NOT NULL THEN
 			value := format('coalesce(%s, 1)', value);	-- a view has no quantity
+			value_finite := CASE WHEN value_finite LIKE '% IS NOT NULL' THEN 'true' ELSE value_finite || ' IS NOT FALSE' END;
+			value_positive := value_positive || ' IS NOT FALSE';
+		END IF;
+	END IF;
+	IF netted THEN
+		returned := '(' || concat_ws(' OR ', CASE WHEN raw IS NOT NULL THEN format('(%s < 0) IS TRUE', raw) END,
+			CASE WHEN return_names IS NOT NULL THEN format('%s IN (%s)', event, return_names) END) || ')';
+		IF return_names IS NOT NULL THEN
+			value := format('(CASE WHEN %1$s IN (%2$s) THEN - abs(%3$s) ELSE %3$s END)', event, return_names, value);
 		END IF;
 	END IF;
 
@@ -72,11 +97,13 @@ BEGIN
 		event_weight := format('CASE %s %s END', event,
 			(SELECT string_agg(format('WHEN %L THEN %L::float8', p.key, coalesce(p.value ->> 'weight', '1')), ' ' ORDER BY p.key)
 			 FROM jsonb_each(positives) p));
-		minimum := format('CASE %s %s ELSE %s END', event,
-			(SELECT string_agg(format('WHEN %L THEN %s', p.key,
-				CASE WHEN p.value ->> 'min_value' IS NULL THEN minimum
-					ELSE format('%s >= %L::float8', value, p.value ->> 'min_value') END), ' ' ORDER BY p.key)
-			 FROM jsonb_each(positives) p), minimum);
+		event_known := format('%s IN (%s)', event, concat_ws(', ', (SELECT string_agg(quote_literal(p.key), ', ' ORDER BY p.key)
+			FROM jsonb_each(positives) p WHERE coalesce(p.value ->> 'weight', '1')::float8 > 0), return_names));
+		IF jsonb_path_exists(positives, '$.*.min_value') THEN
+			minimum := format('CASE %s %s ELSE %s END', event,
+				(SELECT string_agg(format('WHEN %L THEN %s >= %L::float8', p.key, value, p.value ->> 'min_value'), ' ' ORDER BY p.key)
+				 FROM jsonb_each(positives) p WHERE p.value ->> 'min_value' IS NOT NULL), minimum);
+		END IF;
 		top := (SELECT max(coalesce(p.value ->> 'weight', '1')::float8) FROM jsonb_each(positives) p);
 		names := (SELECT string_agg(quote_literal(p.key), ', ' ORDER BY p.key) FROM jsonb_each(positives) p
 			WHERE coalesce((p.value ->> 'owned')::boolean,
@@ -84,7 +111,7 @@ BEGIN
 				AND coalesce(p.value ->> 'weight', '1')::float8 = top AND top > 0));
 		owned := CASE WHEN names IS NULL THEN 'false' ELSE format('%s IN (%s)', event, names) END;
 	END IF;
-	positive := CASE WHEN positives IS NULL THEN minimum ELSE format('(%s > 0 AND %s)', event_weight, minimum) END;
+	positive := minimum;		-- of the rows that the rule "event" lets pass
 	disliked := CASE WHEN positives IS NULL THEN 'false' ELSE format('%s < 0', event_weight) END;
 	IF s ->> 'dislike_max_value' IS NOT NULL THEN
 		-- a row without a value says nothing, though it counts as 1
@@ -97,6 +124,12 @@ BEGIN
 		WHEN 'value' THEN format('(%s * greatest(%s, 0))', event_weight, value)
 		WHEN 'log' THEN format('(%s * (1 + ln(1 + greatest(%s, 0))))', event_weight, value)
 		ELSE event_weight END;
+	IF netted THEN
+		positive := format('(%s AND NOT %s)', positive, returned);
+		owned := format('(%s AND NOT %s)', owned, returned);
+		disliked := format('(%s AND NOT %s)', disliked, returned);
+		weight := format('CASE WHEN %s THEN 0 ELSE %s END', returned, weight);
+	END IF;
 END $$;
 COMMENT ON FUNCTION recsys._expressions(name) IS
 'SQL expressions over the source, aliased s, for the columns of the views';
@@ -120,15 +153,16 @@ BEGIN
 	FROM (VALUES
 		('null_user', true, true, s ->> 'user_column', x.user_id || ' IS NOT NULL', 'user id is NULL'),
 		('null_item', true, true, s ->> 'item_column', x.item_id || ' IS NOT NULL', 'item id is NULL'),
-		('null_time', has_time, true, s ->> 'time_column', format('isfinite(%s)', x.interacted_at), 'time is NULL or infinite'),
+		('null_time', has_time, true, s ->> 'time_column', x.time_finite, 'time is NULL or infinite'),
 		('filter', s ->> 'filter' IS NOT NULL, true, s ->> 'filter', format(E'(\n%s\n)', s ->> 'filter'), 'not passed by the filter'),
 		('event', has_events, true, (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(nullif(s -> 'positives', 'null')) k),
-			format('%s > 0', x.event_weight), 'not a positive: an event type without a positive weight'),
-		('value_not_finite', has_value, true, s ->> 'value_column',
-			format('%1$s > ''-Infinity'' AND %1$s < ''Infinity''', x.value), 'value is NULL, NaN or infinite'),
-		('value_not_positive', has_value, r.feedback = 'implicit', s ->> 'value_column', format('%s > 0', x.value), 'value is zero or negative'),
+			x.event_known, 'not a positive: an event type without a positive weight'),
+		('value_not_finite', has_value, true, s ->> 'value_column', x.value_finite, 'value is NULL, NaN or infinite'),
+		('value_not_positive', has_value, r.feedback = 'implicit', s ->> 'value_column', x.value_positive,
+			CASE WHEN x.returned IS NULL THEN 'value is zero or negative' ELSE 'value is zero; below zero it is a return' END),
 		('below_minimum', r.feedback = 'implicit', true, coalesce(s ->> 'min_value', ''),
-			format('(%s OR %s)', x.positive, x.owned), 'not a positive: below the minimum value, and not owned'),
+			CASE WHEN x.minimum = 'true' THEN 'true' ELSE '(' || concat_ws(' OR ', x.positive, x.owned, x.returned) || ')' END,
+			'not a positive: below the minimum value, and not owned'),
 		('future', has_time, true, s ->> 'future_tolerance',
 			format('%s <= now() + %L::interval', x.interacted_at, s ->> 'future_tolerance'), 'later than the present'),
 		('excluded_user', true, true, '',
@@ -160,7 +194,7 @@ BEGIN
 			FILTER (WHERE u.rule NOT IN ('event', 'below_minimum', 'value_not_positive')), 'true')
 	INTO kept, known
 	FROM recsys._rules(recommender) u
-	WHERE u.enabled AND u.rule NOT IN ('excluded_user', 'excluded_item', 'bots');
+	WHERE u.enabled AND u.predicate <> 'true' AND u.rule NOT IN ('excluded_user', 'excluded_item', 'bots');
 
 	BEGIN
 		EXECUTE format($v$CREATE OR REPLACE VIEW %I.event WITH (security_invoker = true) AS

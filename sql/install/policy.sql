@@ -7,35 +7,93 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE method
 		WHEN 'popularity' THEN '{}'
-		WHEN 'item_item' THEN '{"neighbors": 200, "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5, "shrinkage": 0}'
-		WHEN 'factors' THEN '{"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null}'
-		WHEN 'funnel' THEN '{"neighbors": 200, "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5, "shrinkage": 0,
-			"factors": 48, "alpha0": 0.3, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null, "blend": 0.2}'
+		WHEN 'item_item' THEN '{"neighbors": 200, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
+			"shrinkage": 0, "votes": "one", "history_cap": 10000}'
+		WHEN 'factors' THEN '{"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
+			"early_stop": 0, "warm_start": false}'
+		WHEN 'funnel' THEN '{"neighbors": 200, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
+			"shrinkage": 0, "votes": "one", "history_cap": 10000,
+			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
+			"early_stop": 0, "warm_start": false, "blend": 0.2}'
 		END::pg_catalog.jsonb;
 END;
 COMMENT ON FUNCTION recsys._default_policy_settings(text) IS
 'settings of a method with their defaults; NULL for an unknown method';
 
+CREATE FUNCTION recsys._unused_settings(similarity text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE
+		WHEN similarity = 'general' THEN '{alpha,beta}'
+		WHEN similarity IN ('cosine', 'conditional', 'lift') THEN '{activity,source_exponent,target_exponent,alpha,beta}'
+		WHEN similarity IN ('jaccard', 'llr') THEN '{activity,source_exponent,target_exponent,alpha,beta,votes}'
+		WHEN similarity = 'p3alpha' THEN '{activity,source_exponent,target_exponent,beta}'
+		WHEN similarity = 'rp3beta' THEN '{activity,source_exponent,target_exponent}'
+		END::pg_catalog.text[];
+END;
+COMMENT ON FUNCTION recsys._unused_settings(text) IS
+'settings of item neighbours that do not hold for a similarity; NULL for an unknown one';
+
+CREATE FUNCTION recsys._check_similarity(settings jsonb, known jsonb) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	similarity text := coalesce(settings ->> 'similarity', known ->> 'similarity');
+	unused text[] := recsys._unused_settings(similarity);
+	k text;
+BEGIN
+	IF unused IS NULL THEN
+		RAISE EXCEPTION 'setting "similarity" is "%", which is unknown', similarity
+			USING ERRCODE = '22023',
+			HINT = 'Similarities are general, cosine, conditional, lift, jaccard, llr, p3alpha and rp3beta.';
+	END IF;
+	SELECT s INTO k FROM jsonb_object_keys(settings) s WHERE s = ANY (unused) ORDER BY s LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'setting "%" does not hold for similarity "%"', k, similarity
+			USING ERRCODE = '22023',
+			HINT = CASE k
+				WHEN 'alpha' THEN 'It holds for p3alpha and rp3beta.'
+				WHEN 'beta' THEN 'It holds for rp3beta.'
+				WHEN 'votes' THEN 'jaccard and llr count users.'
+				ELSE 'It holds for general.' END;
+	END IF;
+	IF coalesce(settings ->> 'votes', 'one') NOT IN ('one', 'weight') THEN
+		RAISE EXCEPTION 'setting "votes" is "%", must be "one" or "weight"', settings ->> 'votes' USING ERRCODE = '22023';
+	END IF;
+	RETURN unused;
+END $$;
+COMMENT ON FUNCTION recsys._check_similarity(jsonb, jsonb) IS
+'raises 22023 for an unknown similarity and for settings that do not hold for it; returns the names of these';
+
 CREATE FUNCTION recsys._check_policy_settings(method text, settings jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	known jsonb := recsys._default_policy_settings(method);
+	unused text[] := '{}';
 BEGIN
 	IF known IS NULL THEN
 		RAISE EXCEPTION 'unknown method "%"', method
 			USING ERRCODE = '22023', HINT = 'Methods are popularity, item_item, factors and funnel.';
 	END IF;
+	IF known ? 'similarity' THEN
+		known := known || '{"alpha": 1, "beta": 0.5}';	-- of similarities that are not the default
+	END IF;
 	PERFORM recsys._check_keys(settings, known, format('settings of method %s', method));
-	IF EXISTS (SELECT FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key <> 'initial_sd') THEN
+	IF EXISTS (SELECT FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key NOT IN ('alpha0', 'initial_sd')) THEN
 		RAISE EXCEPTION 'setting "%" must not be null',
-			(SELECT s.key FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key <> 'initial_sd' ORDER BY s.key LIMIT 1)
+			(SELECT s.key FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key NOT IN ('alpha0', 'initial_sd') ORDER BY s.key LIMIT 1)
 			USING ERRCODE = '22023';
+	END IF;
+	IF known ? 'similarity' THEN
+		unused := recsys._check_similarity(settings, known);
 	END IF;
 	PERFORM recsys._check_number(settings, 'neighbors', 1, 100000, true);
 	PERFORM recsys._check_number(settings, 'activity', 0, 10, false);
 	PERFORM recsys._check_number(settings, 'source_exponent', 0, 10, false);
 	PERFORM recsys._check_number(settings, 'target_exponent', 0, 10, false);
+	PERFORM recsys._check_number(settings, 'alpha', 0, 10, false);
+	PERFORM recsys._check_number(settings, 'beta', 0, 10, false);
 	PERFORM recsys._check_number(settings, 'shrinkage', 0, 1e9, false);
+	PERFORM recsys._check_number(settings, 'history_cap', 1, 1000000000, true);
 	PERFORM recsys._check_number(settings, 'factors', 1, 1024, true);
 	PERFORM recsys._check_number(settings, 'alpha0', 0, 1e6, false);
 	PERFORM recsys._check_number(settings, 'lambda', 0, 1e6, false);
@@ -44,11 +102,15 @@ BEGIN
 	PERFORM recsys._check_number(settings, 'cg_steps', 1, 100, true);
 	PERFORM recsys._check_choice(settings, 'solver', ARRAY['cg', 'exact']);
 	PERFORM recsys._check_number(settings, 'initial_sd', 1e-9, 1e3, false);
+	PERFORM recsys._check_number(settings, 'early_stop', 0, 1000, true);
+	IF jsonb_typeof(settings -> 'warm_start') <> 'boolean' THEN
+		RAISE EXCEPTION 'setting "warm_start" is %, must be true or false', settings -> 'warm_start' USING ERRCODE = '22023';
+	END IF;
 	PERFORM recsys._check_number(settings, 'blend', 0, 1, false);
-	RETURN known || settings;
+	RETURN known - unused || settings;
 END $$;
 COMMENT ON FUNCTION recsys._check_policy_settings(text, jsonb) IS
-'the settings of a policy with defaults filled in; raises 22023 for what is unknown or out of bounds';
+'the settings of a policy with the defaults of those that hold filled in; raises 22023 for what is unknown or out of bounds';
 
 CREATE FUNCTION recsys.create_policy(recommender name, policy name, method text, settings jsonb DEFAULT '{}') RETURNS int4
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -91,11 +153,12 @@ BEGIN
 		RAISE EXCEPTION 'policy "%" of recommender "%" does not exist', policy, recommender USING ERRCODE = '42704';
 	END IF;
 	INSERT INTO recsys.policy VALUES (recommender, policy, old.version + 1, old.method,
-		recsys._check_policy_settings(old.method, old.settings || coalesce(settings, '{}')));
+		recsys._check_policy_settings(old.method,
+			old.settings - coalesce(recsys._unused_settings(settings ->> 'similarity'), '{}') || coalesce(settings, '{}')));
 	RETURN old.version + 1;
 END $$;
 COMMENT ON FUNCTION recsys.alter_policy(name, name, jsonb) IS
-'makes a new version of a policy with some settings changed; returns the version; models of the old one stay';
+'makes a new version of a policy with some settings changed; returns the version; models of the old one stay; settings that do not hold for a new similarity are dropped';
 
 CREATE FUNCTION recsys.drop_policy(recommender name, policy name) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

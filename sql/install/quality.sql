@@ -52,9 +52,43 @@ BEGIN
 		RETURN NEXT;
 	END LOOP;
 
+	-- what stands is, with p the sum of the quantities so far, p less the least of 0 and the p so far
+	IF x.returned IS NOT NULL THEN
+		SELECT * INTO facts FROM recsys._query_as_owner(quality_report.recommender, format(
+			$q$WITH log AS (
+				SELECT DISTINCT i.user_id, i.item_id, i.interacted_at, i.value, i.value < 0 AS back
+				FROM %1$I.interaction i WHERE i.owned OR i.value < 0
+			), summed AS (
+				SELECT l.*, sum(l.value) OVER w AS p FROM log l
+				WINDOW w AS (PARTITION BY l.user_id, l.item_id ORDER BY l.interacted_at, l.back, l.value ROWS UNBOUNDED PRECEDING)
+			), standing AS (
+				SELECT s.*, s.p - least(0, min(s.p) OVER w) AS stands FROM summed s
+				WINDOW w AS (PARTITION BY s.user_id, s.item_id ORDER BY s.interacted_at, s.back, s.value ROWS UNBOUNDED PRECEDING)
+			), taken AS (
+				SELECT s.*, lag(s.stands, 1, 0::float8) OVER w - s.stands AS quantity FROM standing s
+				WINDOW w AS (PARTITION BY s.user_id, s.item_id ORDER BY s.interacted_at, s.back, s.value)
+			)
+			SELECT (SELECT count(*) FROM %1$I.interaction i WHERE i.value < 0), count(DISTINCT t.user_id), count(DISTINCT t.item_id),
+				coalesce(sum(t.quantity), 0), count(*) FILTER (WHERE t.quantity = 0)
+			FROM taken t WHERE t.back$q$, quality_report.recommender))
+			f (n int8, users int8, items int8, quantity float8, vain int8);
+		step := step + 1;
+		rule := 'returns';
+		enabled := true;
+		parameter := r.settings ->> 'returns';
+		rows_in := remaining;
+		rows_dropped := facts.n;
+		users_touched := facts.users;
+		items_touched := facts.items;
+		share := rows_dropped::float8 / nullif(total, 0);
+		note := format('they took back a quantity of %s; %s found nothing to take back', facts.quantity, facts.vain);
+		remaining := remaining - facts.n;
+		RETURN NEXT;
+	END IF;
+
 	SELECT * INTO facts FROM recsys._query_as_owner(quality_report.recommender, format(
 		$q$WITH pair AS (
-			SELECT i.user_id, i.item_id, count(*) AS n FROM %1$I.interaction i GROUP BY i.user_id, i.item_id
+			SELECT i.user_id, i.item_id, count(*) AS n FROM %1$I.interaction i WHERE %2$s GROUP BY i.user_id, i.item_id
 		), per_user AS (
 			SELECT p.user_id, sum(p.n)::int8 AS n FROM pair p GROUP BY p.user_id
 		)
@@ -65,7 +99,8 @@ BEGIN
 			(SELECT p.user_id::text FROM per_user p ORDER BY p.n DESC, p.user_id LIMIT 1),
 			(SELECT count(DISTINCT p.item_id) FROM pair p
 			 WHERE NOT EXISTS (SELECT FROM %1$I.catalog c WHERE c.item_id = p.item_id)),
-			(SELECT count(*) FROM %1$I.interaction i WHERE NOT i.positive)$q$, quality_report.recommender))
+			(SELECT count(*) FROM %1$I.interaction i WHERE NOT i.positive AND %2$s)$q$, quality_report.recommender,
+		CASE WHEN x.returned IS NULL THEN 'true' ELSE 'i.value >= 0' END))
 		f (repeats int8, repeat_users int8, repeat_items int8, most int8, top_user text, absent int8, owned_only int8);
 	step := step + 1;
 	rule := 'repeats';

@@ -13,7 +13,7 @@
  * the loss and 3.2 for the frequency-scaled ridge.
  *
  * Limits: factors^2 must fit an int.  A matrix whose pivot is lost in rounding
- * (below RS_PIVOT_FLOOR of its diagonal entry) counts as not positive
+ * (below RS_ALS_PIVOT_FLOOR of its diagonal entry) counts as not positive
  * definite.
  *
  *-------------------------------------------------------------------------
@@ -25,12 +25,6 @@
 
 #include "als.h"
 #include "simd.h"
-
-/* observed rows per rank update */
-#define RS_BLOCK	64
-
-/* a squared pivot below this share of its diagonal entry is rounding */
-#define RS_PIVOT_FLOOR	(4 * FLT_EPSILON)
 
 /* rows of a block of the substitutions, a multiple of the lanes */
 #define RS_SOLVE	8
@@ -46,8 +40,8 @@ typedef float Lanes __attribute__((vector_size(16), aligned(4), may_alias));
  * Asks for observed rows ahead of their use: they are anywhere in a matrix
  * that is larger than the cache.
  */
-static void
-prefetch_rows(int factors, int n, const uint32_t *col, const float *other)
+void
+rs_als_prefetch(int factors, int n, const uint32_t *col, const float *other)
 {
 	int			j;
 	int			i;
@@ -57,46 +51,48 @@ prefetch_rows(int factors, int n, const uint32_t *col, const float *other)
 			__builtin_prefetch(other + (size_t) col[j] * factors + i);
 }
 
-/* the matrix, its diagonal and one block's part of the right-hand side */
+/* the matrix, its inverse diagonal and one block's part of the right-hand side */
 size_t
 rs_als_workspace(int factors)
 {
 	return (size_t) factors * factors + 2 * (size_t) factors;
 }
 
-/* lambda * (observed + alpha0 * others)^nu; 0^0 is 1 */
+/* lambda * (observed + alpha0 * others)^nu; 0^0 is 1, and pow is slow */
 double
 rs_als_ridge(double lambda, double nu, double alpha0, double observed,
 			 double others)
 {
-	return lambda * pow(observed + alpha0 * others, nu);
+	double		base = observed + alpha0 * others;
+
+	return lambda * (nu == 1 ? base : pow(base, nu));
 }
 
 /*
  * Adds the observed rows: to the matrix a their weighted outer products, to b
- * their weighted sum; part is scratch.
+ * their sum weighted by side; part is scratch.
  */
-static void
-add_observed(int factors, int n, const uint32_t *col, const float *weight,
-			 const float *other, float *a, float *b, float *part)
+void
+rs_als_add_observed(int factors, int n, const uint32_t *col,
+					const float *weight, const float *side,
+					const float *other, float *a, float *b, float *part)
 {
-	const float *row[RS_BLOCK];
+	const float *row[RS_ALS_BLOCK];
 	int			done;
 	int			j;
 
-	for (done = 0; done < n; done += RS_BLOCK)
+	for (done = 0; done < n; done += RS_ALS_BLOCK)
 	{
-		int			rows = n - done < RS_BLOCK ? n - done : RS_BLOCK;
-
+		int			rows = n - done < RS_ALS_BLOCK ? n - done : RS_ALS_BLOCK;
 		int			after = n - done - rows;
 
-		prefetch_rows(factors, after < RS_BLOCK ? after : RS_BLOCK,
-					  col + done + rows, other);
+		rs_als_prefetch(factors, after < RS_ALS_BLOCK ? after : RS_ALS_BLOCK,
+						col + done + rows, other);
 		memset(part, 0, factors * sizeof(float));
 		for (j = 0; j < rows; j++)
 		{
 			row[j] = other + (size_t) col[done + j] * factors;
-			rs_simd->axpy(weight[done + j], row[j], part, factors);
+			rs_simd->axpy(side[done + j], row[j], part, factors);
 		}
 		rs_simd->axpy(1, part, b, factors);
 		rs_simd->syrk_lower(row, weight + done, rows, a, factors);
@@ -151,8 +147,8 @@ solve_triangle(const float *const *row, int first, const int rows,
  * from all of its rows at once, then the block's own triangle.  inverse holds
  * the inverses of the diagonal, so that no division is in the chain.
  */
-static void
-solve_forward(int n, const float *l, const float *inverse, float *y)
+void
+rs_als_forward(int n, const float *l, const float *inverse, float *y)
 {
 	int			first;
 	int			j;
@@ -190,8 +186,8 @@ solve_forward(int n, const float *l, const float *inverse, float *y)
  * x := L'^-1 x by blocks of rows from the last: the block's own triangle, then
  * what all of its rows take from the elements before the block.
  */
-static void
-solve_backward(int n, const float *l, const float *inverse, float *x)
+void
+rs_als_backward(int n, const float *l, const float *inverse, float *x)
 {
 	int			first;
 	int			j;
@@ -223,29 +219,27 @@ solve_backward(int n, const float *l, const float *inverse, float *x)
 }
 
 /*
- * b := (L L')^-1 b; diagonal is the factored matrix's and is overwritten.
- * Returns -1 if a pivot is lost in rounding or the result not finite.
+ * Factors the lower triangle of a in place and leaves the inverses of the
+ * factor's diagonal in inverse.  Returns -1 if a is not positive definite or a
+ * pivot is lost in rounding.
  */
-static int
-substitute(int factors, const float *l, float *diagonal, float *b)
+int
+rs_als_factor(int factors, float *a, float *inverse)
 {
 	int			i;
 	int			bad = 0;
 
 	for (i = 0; i < factors; i++)
-	{
-		float		root = l[(size_t) i * factors + i];
-
-		bad |= !(root * root > RS_PIVOT_FLOOR * diagonal[i]);
-		diagonal[i] = 1 / root;
-	}
-	if (bad)
+		inverse[i] = a[(size_t) i * factors + i];
+	if (rs_simd->cholesky(a, factors) != 0)
 		return -1;
-
-	solve_forward(factors, l, diagonal, b);
-	solve_backward(factors, l, diagonal, b);
 	for (i = 0; i < factors; i++)
-		bad |= !isfinite(b[i]);
+	{
+		float		root = a[(size_t) i * factors + i];
+
+		bad |= !(root * root > RS_ALS_PIVOT_FLOOR * inverse[i]);
+		inverse[i] = 1 / root;
+	}
 	return bad ? -1 : 0;
 }
 
@@ -256,32 +250,36 @@ rs_als_row(int factors, const float *gram, float alpha0, float ridge,
 		   const float *other, float *work, float *out)
 {
 	size_t		size = (size_t) factors * factors;
-	float	   *diagonal = work + size;
-	float	   *part = diagonal + factors;
+	float	   *inverse = work + size;
+	float	   *part = inverse + factors;
 	int			i;
+	int			bad = 0;
 
 	memset(out, 0, factors * sizeof(float));
 	if (n <= 0)
 		return 0;
 
-	prefetch_rows(factors, n < RS_BLOCK ? n : RS_BLOCK, col, other);
+	rs_als_prefetch(factors, n < RS_ALS_BLOCK ? n : RS_ALS_BLOCK, col, other);
 
 	/* one run over the whole square is faster than a run per row */
 	memset(work, 0, size * sizeof(float));
 	rs_simd->axpy(alpha0, gram, work, (int) size);
 	for (i = 0; i < factors; i++)
 		work[(size_t) i * factors + i] += ridge;
-	add_observed(factors, n, col, weight, other, work, out, part);
-	for (i = 0; i < factors; i++)
-		diagonal[i] = work[(size_t) i * factors + i];
+	rs_als_add_observed(factors, n, col, weight, weight, other, work, out, part);
 
-	if (rs_simd->cholesky(work, factors) != 0 ||
-		substitute(factors, work, diagonal, out) != 0)
+	bad = rs_als_factor(factors, work, inverse);
+	if (bad == 0)
 	{
-		memset(out, 0, factors * sizeof(float));
-		return -1;
+		rs_als_forward(factors, work, inverse, out);
+		rs_als_backward(factors, work, inverse, out);
+		for (i = 0; i < factors; i++)
+			bad |= !isfinite(out[i]);
 	}
-	return 0;
+	if (bad == 0)
+		return 0;
+	memset(out, 0, factors * sizeof(float));
+	return -1;
 }
 
 /* See als.h: this row's share of the loss. */

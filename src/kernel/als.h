@@ -52,4 +52,39 @@ extern double rs_als_row_loss(int factors, const float *gram, float alpha0,
 /* Gram matrix rows' rows without BLAS, summed in double in row order. */
 extern void rs_gram(const float *rows, size_t nrows, int factors, double *gram);
 
+/*
+ * The steps of a row solve, for other models' rows (explicit.c).
+ */
+
+/* observed rows per rank update */
+#define RS_ALS_BLOCK	64
+
+/* a squared pivot below this share of its diagonal entry is rounding */
+#define RS_ALS_PIVOT_FLOOR	(4 * FLT_EPSILON)
+
+/* asks for other[col[j]] ahead of its use */
+extern void rs_als_prefetch(int factors, int n, const uint32_t *col,
+							const float *other);
+
+/*
+ * Lower triangle of a += sum_j weight_j v_j v_j' and b += sum_j side_j v_j;
+ * part is scratch of factors floats.
+ */
+extern void rs_als_add_observed(int factors, int n, const uint32_t *col,
+								const float *weight, const float *side,
+								const float *other, float *a, float *b,
+								float *part);
+
+/*
+ * a = L L' in place; inverse[i] = 1 / L_ii.  Returns -1 if a is not positive
+ * definite beyond rounding.
+ */
+extern int	rs_als_factor(int factors, float *a, float *inverse);
+
+/* b := L^-1 b and b := L'^-1 b */
+extern void rs_als_forward(int factors, const float *l, const float *inverse,
+						   float *b);
+extern void rs_als_backward(int factors, const float *l, const float *inverse,
+							float *b);
+
 #endif							/* RS_ALS_H */

@@ -53,7 +53,7 @@ distinct_items(const RsEvent *events, int n, uint32_t *scratch)
 	int			i;
 
 	for (i = 0; i < n; i++)
-		scratch[i] = events[i].item;
+		scratch[i] = rs_event_item(&events[i]);
 	qsort(scratch, n, sizeof(uint32_t), compare_item);
 	for (i = 0; i < n; i++)
 		distinct += i == 0 || scratch[i] != scratch[i - 1];

@@ -20,4 +20,15 @@
  */
 extern int	rs_newest_positive(RsEvent *history, int n, int limit);
 
+/* 0.5^(age / half_life), both in microseconds; 1 for what is not past */
+extern double rs_decay(int64_t time, int64_t as_of, double half_life);
+
+/*
+ * Multiplies the weights of a merged history by rs_decay; by 1 where half_life
+ * is 0.  Before rs_newest_positive, so that what has decayed to 0 takes no
+ * place.
+ */
+extern void rs_decay_weights(RsEvent *history, int n, int64_t as_of,
+							 double half_life);
+
 #endif							/* RS_HISTORY_H */

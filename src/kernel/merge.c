@@ -3,16 +3,17 @@
  * merge.c
  *	  Rules on pairs of a user's events: what repeats become.
  *
- * Events are sorted by item, weight, flags and time, so that exact repeats
- * are neighbours and one pass drops them; then by item and time, so that one
- * pass over each item's events merges them.  Both orders are total, hence the
- * result depends on the set of events only.
+ * Events are sorted by item, then in canonical order, so that one pass over
+ * each item's events merges them.  Where an item has several, exact repeats
+ * are dropped first: its events are sorted by kind and time, which makes
+ * repeats neighbours, and sorted back.  All orders are total, hence the result
+ * depends on the set of events only.
  *
  * A repeat that is dropped is as if it had never been: its time does not
  * become the newest one either.  The next repeat is measured from the last one
  * kept, so a steady stream is thinned, not swallowed.  Where there is no time
  * all exact repeats are 0 microseconds apart; a negative window lets them all
- * count.
+ * count.  Returns are states, not acts, and are never repeats.
  *
  * Limits: in memory, O(n log n); a sum of weights may reach infinity.
  *
@@ -20,89 +21,54 @@
  */
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "merge.h"
 
-/* -1, 0 or 1 */
-static inline int
-compare_unsigned(uint32_t a, uint32_t b)
+#define RS_SORT			sort_canonical
+#define RS_SORT_TYPE	RsEvent
+#define RS_SORT_LESS(a, b)	rs_event_before(a, b)
+#include "sort_template.h"
+
+/* Item, then canonical. */
+static inline bool
+item_before(const RsEvent *x, const RsEvent *y)
 {
-	return (a > b) - (a < b);
+	if (rs_event_item(x) != rs_event_item(y))
+		return rs_event_item(x) < rs_event_item(y);
+	return rs_event_before(x, y);
+}
+
+#define RS_SORT			sort_by_item
+#define RS_SORT_TYPE	RsEvent
+#define RS_SORT_LESS(a, b)	item_before(a, b)
+#include "sort_template.h"
+
+/* Among events of one item: kind, then time. */
+static inline bool
+kind_before(const RsEvent *x, const RsEvent *y)
+{
+	uint64_t	a = rs_event_kind(x);
+	uint64_t	b = rs_event_kind(y);
+
+	return a != b ? a < b : x->time < y->time;
+}
+
+#define RS_SORT			sort_by_kind
+#define RS_SORT_TYPE	RsEvent
+#define RS_SORT_LESS(a, b)	kind_before(a, b)
+#include "sort_template.h"
+
+/* See merge.h. */
+void
+rs_sort_events(RsEvent *events, size_t n)
+{
+	sort_canonical(events, n);
 }
 
 /*
- * Order of floats that is total: by value, the negative zero before the
- * positive one and NaN at the ends.
- */
-static int
-compare_weight(float a, float b)
-{
-	uint32_t	x;
-	uint32_t	y;
-
-	memcpy(&x, &a, sizeof(x));
-	memcpy(&y, &b, sizeof(y));
-	x ^= (x >> 31) ? UINT32_MAX : UINT32_C(0x80000000);
-	y ^= (y >> 31) ? UINT32_MAX : UINT32_C(0x80000000);
-	return compare_unsigned(x, y);
-}
-
-/* Time, item, weight, flags. */
-int
-rs_event_compare(const void *a, const void *b)
-{
-	const RsEvent *x = a;
-	const RsEvent *y = b;
-	int			order;
-
-	if (x->time != y->time)
-		return x->time < y->time ? -1 : 1;
-	if (x->item != y->item)
-		return compare_unsigned(x->item, y->item);
-	order = compare_weight(x->weight, y->weight);
-	return order != 0 ? order : compare_unsigned(x->flags, y->flags);
-}
-
-/* Item, weight and flags: exact repeats but for the time compare equal. */
-static int
-compare_kind(const RsEvent *x, const RsEvent *y)
-{
-	int			order;
-
-	if (x->item != y->item)
-		return compare_unsigned(x->item, y->item);
-	order = compare_weight(x->weight, y->weight);
-	return order != 0 ? order : compare_unsigned(x->flags, y->flags);
-}
-
-/* Kind, then time. */
-static int
-compare_kind_time(const void *a, const void *b)
-{
-	const RsEvent *x = a;
-	const RsEvent *y = b;
-	int			order = compare_kind(x, y);
-
-	return order != 0 ? order : (x->time > y->time) - (x->time < y->time);
-}
-
-/* Item, then rs_event_compare. */
-static int
-compare_item_time(const void *a, const void *b)
-{
-	const RsEvent *x = a;
-	const RsEvent *y = b;
-
-	if (x->item != y->item)
-		return compare_unsigned(x->item, y->item);
-	return rs_event_compare(a, b);
-}
-
-/*
- * Drops exact repeats; returns how many events are left.  Differences of times
- * are taken unsigned, where they cannot overflow.
+ * Drops exact repeats among events of one item; returns how many are left, in
+ * canonical order.  Differences of times are taken unsigned, where they cannot
+ * overflow.
  */
 static int
 drop_repeats(RsEvent *events, int n, int64_t window)
@@ -110,48 +76,66 @@ drop_repeats(RsEvent *events, int n, int64_t window)
 	int			kept = 0;
 	int			i;
 
-	qsort(events, n, sizeof(RsEvent), compare_kind_time);
+	sort_by_kind(events, n);
 	for (i = 0; i < n; i++)
 	{
-		if (kept > 0 && compare_kind(&events[i], &events[kept - 1]) == 0 &&
+		if (kept > 0 && !(rs_event_flags(&events[i]) & RS_RETURNED) &&
+			rs_event_kind(&events[i]) == rs_event_kind(&events[kept - 1]) &&
 			(uint64_t) events[i].time - (uint64_t) events[kept - 1].time <=
 			(uint64_t) window)
 			continue;
 		events[kept++] = events[i];
 	}
+	sort_canonical(events, kept);
 	return kept;
 }
 
-/* One item's events, oldest first, into one. */
+/* One item's events, oldest first, none a return but the first, into one. */
 static RsEvent
 merge_item(const RsEvent *events, int n, RsMergeRule rule)
 {
-	RsEvent		merged = events[n - 1];
+	float		merged = 0;
 	double		sum = 0;
 	bool		first = true;
-	uint32_t	needed;
+	unsigned	flags = 0;
+	unsigned	needed;
 	int			i;
 
-	merged.flags = 0;
 	for (i = 0; i < n; i++)
-		merged.flags |= events[i].flags;
+		flags |= rs_event_flags(&events[i]);
+	flags &= RS_POSITIVE | RS_OWNED;
 
-	needed = merged.flags & RS_POSITIVE;
+	needed = flags & RS_POSITIVE;
 	for (i = 0; i < n; i++)
 	{
 		float		weight = events[i].weight;
 
-		if ((events[i].flags & needed) != needed)
+		if ((rs_event_flags(&events[i]) & needed) != needed)
 			continue;
 		sum += weight;
-		if (first || rule == RS_MERGE_LAST || weight > merged.weight ||
-			isnan(merged.weight))
-			merged.weight = weight;
+		if (first || rule == RS_MERGE_LAST || weight > merged || isnan(merged))
+			merged = weight;
 		first = false;
 	}
 	if (rule == RS_MERGE_SUM)
-		merged.weight = (float) sum;
-	return merged;
+		merged = (float) sum;
+	return rs_event(events[n - 1].time, rs_event_item(&events[0]), merged, flags);
+}
+
+/*
+ * Where an item's events begin to count: at its last return, or after it where
+ * that left nothing.
+ */
+static int
+first_standing(const RsEvent *events, int n)
+{
+	int			i = n;
+
+	while (i > 0 && !(rs_event_flags(&events[i - 1]) & RS_RETURNED))
+		i--;
+	if (i == 0)
+		return 0;
+	return rs_event_flags(&events[i - 1]) == RS_RETURNED ? i : i - 1;
 }
 
 /* See merge.h. */
@@ -168,16 +152,21 @@ rs_merge_events(RsEvent *events, int n, int64_t as_of, RsMergeRule rule,
 	if (n <= 0)
 		return 0;
 
-	if (window >= 0)
-		n = drop_repeats(events, n, window);
-	qsort(events, n, sizeof(RsEvent), compare_item_time);
-
+	sort_by_item(events, n);
 	for (i = 0; i < n; i = end)
 	{
+		int			first;
+		int			last;
+
 		end = i + 1;
-		while (end < n && events[end].item == events[i].item)
+		while (end < n && rs_event_item(&events[end]) == rs_event_item(&events[i]))
 			end++;
-		events[merged++] = merge_item(events + i, end - i, rule);
+		last = end;
+		if (window >= 0 && end - i > 1)
+			last = i + drop_repeats(events + i, end - i, window);
+		first = i + first_standing(events + i, last - i);
+		if (first < last)
+			events[merged++] = merge_item(events + first, last - first, rule);
 	}
 	return merged;
 }

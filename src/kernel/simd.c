@@ -37,8 +37,26 @@
  * many of them syrk_lower fills at a time, so that both stay in the first
  * level cache.
  */
-#define RS_PANEL	8192
+#define RS_PANEL	16384
 #define RS_PANEL_SYRK	4096
+
+/* simd_cg.h: observed vectors summed in one run of floats */
+#define RS_CG_RUN		1024
+
+/* floats of observed vectors that stay in the first level cache */
+#define RS_CG_CACHED	6144
+
+/*
+ * A squared residual below this share of what it was at the start, or could
+ * have been without a start, is rounding; steps along it would raise the loss.
+ */
+#define RS_CG_DONE		1e-14f
+
+/* the preconditioner's least diagonal element as a share of the largest */
+#define RS_CG_FLOOR		1e-7f
+
+/* rows of a register tile of rotate */
+#define RS_ROTATE_ROWS	6
 
 /* ---- generic: four lanes, no target attribute ---- */
 

@@ -13,6 +13,29 @@
 #ifndef RS_SIMD_H
 #define RS_SIMD_H
 
+#include <stddef.h>
+#include <stdint.h>
+
+/* columns of a panel of RsSimd.rotate */
+#define RS_CG_PANEL 64
+
+/* One row's equation in the basis of als_cg.h. */
+typedef struct RsCgRow
+{
+	int			factors;
+	int			steps;			/* at most this many */
+	float		alpha0;
+	float		ridge;
+	float		share;			/* 1 / rows of other */
+	float		largest;		/* of the eigenvalues */
+	const float *eigen;			/* one eigenvalue a factor */
+	const float *other;			/* rows of factors floats */
+	const uint32_t *col;		/* n observed rows of other, at least one */
+	const float *weight;		/* as many weights */
+	size_t		n;
+	size_t		known;			/* col has so many, the next rows' included */
+} RsCgRow;
+
 /* select writes so many places more than it returns */
 #define RS_SELECT_SLACK 16
 
@@ -48,6 +71,21 @@ typedef struct RsSimd
 	 * that is not positive and finite.
 	 */
 	int			(*cholesky) (float *a, int n);
+
+	/*
+	 * Improves x by conjugate gradients and gives its share of the loss; work
+	 * has room for 7 * (factors + 15) floats.  Returns -1 if anything is not
+	 * finite.
+	 */
+	int			(*cg_row) (const RsCgRow *row, float *work, float *x,
+						   double *loss);
+
+	/*
+	 * out = rows (nrows x n) times the n x n matrix whose columns stand in
+	 * panels of RS_CG_PANEL, row after row, the last one padded.
+	 */
+	void		(*rotate) (const float *panels, int n, const float *rows,
+						   int nrows, float *out);
 } RsSimd;
 
 extern const RsSimd *rs_simd;

@@ -445,6 +445,9 @@ RS_FN(cholesky) (float *a, int n)
 	return 0;
 }
 
+#include "simd_cg.h"
+#include "simd_rotate.h"
+
 static const RsSimd RS_FN(table) = {
 	RS_NAME(RS_LEVEL),
 	RS_FN(dot_wide),
@@ -452,7 +455,9 @@ static const RsSimd RS_FN(table) = {
 	RS_FN(axpy),
 	RS_FN(select),
 	RS_FN(syrk_lower),
-	RS_FN(cholesky)
+	RS_FN(cholesky),
+	RS_FN(cg_row),
+	RS_FN(rotate)
 };
 
 #undef RS_PASTE2

@@ -25,11 +25,13 @@
 #include "utils/memutils.h"
 
 #include "lists.h"
+#include "progress.h"
 #include "stream.h"
 
 extern PGDLLEXPORT Datum rs_train_lists(PG_FUNCTION_ARGS);
 
 #define RESULT_BYTES	(16 * 1024 * 1024)
+#define FIRST_EVENTS	1024
 #define MOST_USERS		16384
 #define MOST_K			10000
 
@@ -41,7 +43,7 @@ read_catalog(RsLists *l)
 	RsFilter   *filter = rs_filter_make(l->run->recommender, NULL);
 	Datum	   *items = palloc_extended((Size) (m->nitems + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
 	bool	   *barred;
-	RsIdMap    *none = rs_idmap_create(l->run->recommender->item_type, l->context);
+	RsIdMap    *none = rs_idmap_create(l->run->recommender->item_type, l->run->recommender->item_collation, l->context);
 
 	l->arg.plan.barred = rs_share(l->run, l->context, m->nitems, "the catalog");
 	l->arg.plan.has_barred = true;
@@ -122,9 +124,10 @@ allocate(RsLists *l, RsMethod method)
 	a->listed = rs_share(run, l->context, (Size) most * a->plan.k * sizeof(RsListedItem), "lists");
 	rs_run_charge(run, (rs_ranker_bytes(&a->plan) + l->m->nitems * sizeof(uint32)) * (run->workers + 1), "lists");
 	l->batch_context = AllocSetContextCreate(l->context, "recsys batch", ALLOCSET_DEFAULT_SIZES);
-	l->users = rs_idmap_create(run->recommender->user_type, l->batch_context);
+	l->users = rs_idmap_create(run->recommender->user_type, run->recommender->user_collation, l->batch_context);
 	l->user_context = AllocSetContextCreate(l->context, "recsys user", ALLOCSET_DEFAULT_SIZES);
-	l->event = MemoryContextAlloc(l->context, rs_history_events(run->recommender) * sizeof(RsEvent));
+	l->allocated = FIRST_EVENTS;
+	l->log.row = MemoryContextAlloc(l->context, l->allocated * sizeof(RsQuantified));
 }
 
 /* ---- rows ---- */
@@ -152,14 +155,15 @@ delete_rows(RsLists *l)
 		elog(ERROR, "could not delete old lists");
 }
 
-/* One row of a list into the tuplestore. */
+/* One row of a list. */
 static void
-put_row(RsLists *l, Tuplestorestate *rows, TupleDesc desc, Datum user, int rank,
-		Datum item, double score, RsSource source, uint32 because)
+put_row(RsLists *l, RsWriter *w, Datum user, int rank, Datum item, double score,
+		RsSource source, uint32 because)
 {
 	bool		has_because = (because != RS_NO_ID);
 	Datum		values[7];
 	bool		nulls[7] = {false};
+	MemoryContext old = MemoryContextSwitchTo(l->user_context);
 
 	values[0] = user;
 	values[1] = Int32GetDatum(rank);
@@ -169,25 +173,32 @@ put_row(RsLists *l, Tuplestorestate *rows, TupleDesc desc, Datum user, int rank,
 	values[5] = CStringGetTextDatum(rs_reason(source, has_because ? l->label[because] : NULL));
 	values[6] = has_because ? rs_idmap_datum(l->m->items, because) : (Datum) 0;
 	nulls[6] = !has_because;
-	tuplestore_putvalues(rows, desc, values, nulls);
+	MemoryContextSwitchTo(old);
+	rs_writer_add(w, values, nulls);
 	l->nrows++;
 }
 
-/* The lists that the team has made, to SHOP.recommendation. */
+/*
+ * The lists that the team has made, to SHOP.recommendation: users come in their
+ * order, so these are rows in the order of the primary key.
+ */
 static void
 write_rows(RsLists *l)
 {
-	static const char *const names[] = {"user_id", "rank", "item_id", "score", "source", "reason", "because_item_id"};
 	RsRecommender *r = l->run->recommender;
-	Oid			types[] = {r->user_type, INT4OID, r->item_type, FLOAT8OID, TEXTOID, TEXTOID, r->item_type};
-	TupleDesc	desc = CreateTemplateTupleDesc(lengthof(names));
-	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	const RsColumn columns[] = {
+		{"user_id", r->user_type}, {"rank", INT4OID}, {"item_id", r->item_type},
+		{"score", FLOAT8OID}, {"source", TEXTOID}, {"reason", TEXTOID},
+		{"because_item_id", r->item_type}
+	};
+	RsWriter   *w = rs_writer_begin(psprintf("%s.recommendation (user_id, rank, item_id, score, source, reason, because_item_id, model_id, computed_at)",
+											 r->schema),
+									psprintf("user_id, rank, item_id, score, source, reason, because_item_id, " INT64_FORMAT ", pg_catalog.now()",
+											 l->m->model_id),
+									lengthof(columns), columns, 0);
 	const RsTarget *target = l->arg.batch.target.local;
 	const uint32 *pool = l->arg.batch.pool.local;
-	MemoryContext old = MemoryContextSwitchTo(l->user_context);
 
-	for (int i = 0; i < (int) lengthof(names); i++)
-		TupleDescInitEntry(desc, i + 1, names[i], types[i], -1, 0);
 	for (uint32 i = 0; i < l->arg.batch.n; i++)
 	{
 		const RsTarget *t = &target[i];
@@ -196,18 +207,15 @@ write_rows(RsLists *l)
 		Datum		user = rs_idmap_datum(l->users, t->user);
 
 		for (int j = 0; j < n; j++)
-			put_row(l, rows, desc, user, j + 1, rs_idmap_datum(l->m->items, row[j].item),
+			put_row(l, w, user, j + 1, rs_idmap_datum(l->m->items, row[j].item),
 					row[j].score, row[j].source, row[j].because);
 		for (uint32 j = 0; j < t->nrelevant; j++)
-			put_row(l, rows, desc, user, n + j + 1, l->fresh[pool[t->relevant + j]],
+			put_row(l, w, user, n + j + 1, l->fresh[pool[t->relevant + j]],
 					rs_fresh_score(n, n > 0 ? row[n - 1].score : 0), RS_FROM_FRESH, RS_NO_ID);
 		MemoryContextReset(l->user_context);
 		CHECK_FOR_INTERRUPTS();
 	}
-	MemoryContextSwitchTo(old);
-	rs_write_rows(psprintf("%s.recommendation (user_id, rank, item_id, score, source, reason, because_item_id, model_id, computed_at)", r->schema),
-				  psprintf("user_id, rank, item_id, score, source, reason, because_item_id, " INT64_FORMAT ", pg_catalog.now()", l->m->model_id),
-				  desc, rows);
+	rs_writer_end(w, NULL);
 }
 
 /* Makes and writes the lists of the batch, which is empty then. */
@@ -225,9 +233,10 @@ rs_lists_run(RsLists *l)
 		delete_rows(l);
 	write_rows(l);
 	l->nusers += l->arg.batch.n;
+	rs_progress_rows(l->nusers, 0);
 	rs_batch_clear(&l->arg.batch);
 	MemoryContextReset(l->batch_context);
-	l->users = rs_idmap_create(l->run->recommender->user_type, l->batch_context);
+	l->users = rs_idmap_create(l->run->recommender->user_type, l->run->recommender->user_collation, l->batch_context);
 }
 
 /* Stage recommend. */

@@ -11,12 +11,14 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/portal.h"
+#include "utils/ruleutils.h"
 
 #include "lists.h"
 
@@ -52,9 +54,20 @@ check_users_query(const RsListing *listing)
 	return query;
 }
 
+/* The type and collation of user ids, to cast to. */
+static char *
+user_type(const RsRecommender *r)
+{
+	char	   *type = format_type_extended(r->user_type, -1, FORMAT_TYPE_FORCE_QUALIFY);
+
+	if (!OidIsValid(r->user_collation))
+		return type;
+	return psprintf("%s COLLATE %s", type, generate_collation_name(r->user_collation));
+}
+
 /*
- * Events by user, newest first, then dislikes: user, item, weight, time,
- * positive, owned, disliked.  Users without events have one row of nothing.
+ * Events by user, newest first, then dislikes: user, the columns of
+ * rs_log_columns, disliked.  Users without events have one row of nothing.
  */
 static char *
 events_query(const RsLists *l)
@@ -66,20 +79,18 @@ events_query(const RsLists *l)
 	if (l->listing->users != NULL)
 		appendStringInfo(&sql, "WITH u AS MATERIALIZED (SELECT DISTINCT q.user_id::%s AS user_id FROM (\n%s\n) q (user_id)"
 						 " WHERE q.user_id IS NOT NULL)",
-						 format_type_extended(r->user_type, -1, FORMAT_TYPE_FORCE_QUALIFY),
-						 check_users_query(l->listing));
+						 user_type(r), check_users_query(l->listing));
 	else if (r->has_dislikes)
 		appendStringInfo(&sql, "WITH u AS MATERIALIZED (SELECT DISTINCT i.user_id FROM %s.interaction i)", r->schema);
-	appendStringInfo(&sql, " SELECT %s.user_id, i.item_id, i.weight, i.interacted_at, i.positive, i.owned, false",
-					 l->listing->users ? "u" : "i");
+	appendStringInfo(&sql, " SELECT %s.user_id, %s, false", l->listing->users ? "u" : "i", rs_log_columns(r));
 	if (l->listing->users != NULL)
 		appendStringInfo(&sql, " FROM u LEFT JOIN %s.interaction i ON i.user_id = u.user_id", r->schema);
 	else
 		appendStringInfo(&sql, " FROM %s.interaction i", r->schema);
 	if (r->has_dislikes)
-		appendStringInfo(&sql, " UNION ALL SELECT u.user_id, d.item_id, 0, NULL, false, false, true"
+		appendStringInfo(&sql, " UNION ALL SELECT u.user_id, d.item_id, 0, NULL, false, false, 0, true"
 						 " FROM u JOIN %s.dislike d ON d.user_id = u.user_id", r->schema);
-	appendStringInfoString(&sql, " ORDER BY 1, 7, 4 DESC");
+	appendStringInfoString(&sql, " ORDER BY 1, 8, 4 DESC");
 	return sql.data;
 }
 
@@ -125,14 +136,47 @@ add_target(RsLists *l, uint32 user, const RsHistory *h)
 	rs_batch_add(&l->arg.batch, &t, t.relevant + t.nrelevant);
 }
 
+/*
+ * Leaves in the log what makes the history, which is the newest events and all
+ * of items of which some were taken back; owned items of the others are hidden.
+ */
+static void
+cut_log(RsLists *l)
+{
+	const RsRecommender *r = l->run->recommender;
+	RsLog	   *log = &l->log;
+	int			limit = rs_history_events(r);
+	bool	   *returned;
+	int			kept = 0;
+
+	if (log->n <= limit)
+		return;
+	returned = palloc0(rs_idmap_count(log->items));
+	for (int i = 0; i < log->n; i++)
+		if (log->row[i].quantity < 0)
+			returned[rs_event_item(&log->row[i].event)] = true;
+	for (int i = 0; i < log->n; i++)
+	{
+		uint32		item = rs_event_item(&log->row[i].event);
+
+		if (i < limit || returned[item])
+			log->row[kept++] = log->row[i];
+		else if (!r->repeatable && (rs_event_flags(&log->row[i].event) & RS_OWNED))
+			rs_idmap_add(l->hidden, rs_idmap_datum(log->items, item));
+	}
+	log->n = kept;
+}
+
 /* A user has been read; runs the batch if the next one might not fit. */
 static void
 finish_user(RsLists *l)
 {
 	MemoryContext old = MemoryContextSwitchTo(l->user_context);
 
+	cut_log(l);
 	add_target(l, rs_idmap_count(l->users) - 1,
-			   rs_history_of_log(l->run->recommender, l->m, &l->log, l->hidden));
+			   rs_history_of_log(l->run->recommender, l->m, &l->log, l->hidden,
+								 GetCurrentTransactionStartTimestamp()));
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(l->user_context);
 	if (rs_batch_space(&l->arg.batch, l->most_columns) == NULL)
@@ -143,21 +187,31 @@ finish_user(RsLists *l)
 static void
 start_user(RsLists *l)
 {
-	Oid			type = l->run->recommender->item_type;
+	const RsRecommender *r = l->run->recommender;
 
 	l->log.n = 0;
-	l->log.event = l->event;
-	l->log.items = rs_idmap_create(type, l->user_context);
-	l->hidden = rs_idmap_create(type, l->user_context);
+	l->log.items = rs_idmap_create(r->item_type, r->item_collation, l->user_context);
+	l->hidden = rs_idmap_create(r->item_type, r->item_collation, l->user_context);
+}
+
+/* Adds an event to the log. */
+static void
+add_event(RsLists *l, const Datum *values, const bool *isnull)
+{
+	if ((uint64) l->log.n == l->allocated)
+	{
+		rs_run_charge(l->run, l->allocated * sizeof(RsQuantified), "the events of one user");
+		l->allocated *= 2;
+		l->log.row = repalloc_huge(l->log.row, l->allocated * sizeof(RsQuantified));
+	}
+	l->log.row[l->log.n++] = rs_log_row(l->log.items, values, isnull);
 }
 
 /* Takes in one row of events_query. */
 static void
 receive_event(RsLists *l, const Datum *values, const bool *isnull)
 {
-	const RsRecommender *r = l->run->recommender;
 	uint32		before = rs_idmap_count(l->users);
-	RsEvent    *e;
 
 	if (before == 0 || rs_idmap_find(l->users, values[0]) != before - 1)
 	{
@@ -168,26 +222,17 @@ receive_event(RsLists *l, const Datum *values, const bool *isnull)
 	}
 	if (isnull[1])
 		return;
-	if (DatumGetBool(values[6]))
+	if (DatumGetBool(values[7]))
 		rs_idmap_add(l->hidden, values[1]);
-	else if (l->log.n < rs_history_events(r))
-	{
-		e = &l->log.event[l->log.n++];
-		e->item = rs_idmap_add(l->log.items, values[1]);
-		e->weight = isnull[2] ? 0 : (float) DatumGetFloat8(values[2]);
-		e->time = isnull[3] ? 0 : DatumGetTimestampTz(values[3]);
-		e->flags = (!isnull[4] && DatumGetBool(values[4]) ? RS_POSITIVE : 0) |
-			(!isnull[5] && DatumGetBool(values[5]) ? RS_OWNED : 0);
-	}
-	else if (!r->repeatable && !isnull[5] && DatumGetBool(values[5]))
-		rs_idmap_add(l->hidden, values[1]);
+	else
+		add_event(l, values + 1, isnull + 1);
 }
 
 void
 rs_lists_read(RsLists *l)
 {
 	const RsRecommender *r = l->run->recommender;
-	Oid			types[] = {r->user_type, r->item_type, FLOAT8OID, TIMESTAMPTZOID, BOOLOID, BOOLOID, BOOLOID};
+	Oid			types[] = {r->user_type, r->item_type, FLOAT8OID, TIMESTAMPTZOID, BOOLOID, BOOLOID, FLOAT8OID, BOOLOID};
 	SPIPlanPtr	plan = SPI_prepare_cursor(events_query(l), 0, NULL, CURSOR_OPT_NO_SCROLL);
 	Portal		portal;
 

@@ -21,13 +21,12 @@
 #include "utils/memutils.h"
 
 #include "evaluate.h"
+#include "progress.h"
 #include "ranker.h"
 #include "kernel/history.h"
 #include "kernel/metric.h"
 
 /* of a batch, unless a single block needs more */
-#define RESULT_BYTES	(16 * 1024 * 1024)
-#define MOST_USERS		8192
 
 typedef struct EvaluateArg
 {
@@ -189,13 +188,6 @@ typedef struct Evaluator
 	EvaluateArg arg;
 } Evaluator;
 
-static bool
-is_relevant(const RsRun *run, const RsEvent *e)
-{
-	return (e->flags & RS_POSITIVE) &&
-		(!run->recommender->relevant_owned || (e->flags & RS_OWNED));
-}
-
 /*
  * The user's items on the test side, as columns; counts pairs, and those of
  * unknown items.  Columns follow the order of the ids, so what is sorted by
@@ -208,24 +200,20 @@ collect_relevant(Evaluator *e, uint32 user, uint32 *relevant)
 	RsEvaluation *ev = e->ev;
 	const RsMatrix *m = ev->split->matrix;
 	uint32		nrelevant = 0;
-	int			n = 0;
+	int			n = rs_user_future(run, ev->split, user, e->history, e->test);
 
-	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
-		if (rs_in_test(run, ev->split, user, &run->event[i]) &&
-			is_relevant(run, &run->event[i]))
-			e->test[n++] = run->event[i];
-	n = rs_merge_events(e->test, n, PG_INT64_MAX, run->recommender->merge,
-						run->recommender->repeat_window);
 	for (int i = 0; i < n; i++)
 	{
+		uint32		item = rs_event_item(&e->test[i]);
+
 		ev->test_pairs++;
-		if (m->column[e->test[i].item] == RS_NO_ID)
+		if (m->column[item] == RS_NO_ID)
 		{
 			ev->cold_pairs++;
-			ev->cold[e->test[i].item] = true;
+			ev->cold[item] = true;
 		}
 		else
-			relevant[nrelevant++] = m->column[e->test[i].item];
+			relevant[nrelevant++] = m->column[item];
 	}
 	return nrelevant;
 }
@@ -254,23 +242,26 @@ add_user(Evaluator *e, uint32 user)
 	n = rs_user_history(run, e->ev->split, user, e->history);
 	t.hidden = used;
 	for (int i = 0; i < n; i++)
-		if ((e->history[i].flags & RS_OWNED) &&
-			m->column[e->history[i].item] != RS_NO_ID)
-			space[used++] = m->column[e->history[i].item];
+	{
+		uint32		column = m->column[rs_event_item(&e->history[i])];
+
+		if ((rs_event_flags(&e->history[i]) & RS_OWNED) && column != RS_NO_ID)
+			space[used++] = column;
+	}
 	t.nhidden = (uint32) (used - t.hidden);
 	n = rs_newest_positive(e->history, n, run->recommender->history_limit);
-	t.history = used;
-	t.weight = used + n;
+	/* items of too few users are in no column */
 	for (int i = 0; i < n; i++)
+		if (m->column[rs_event_item(&e->history[i])] != RS_NO_ID)
+			e->history[t.nhistory++] = e->history[i];
+	t.history = used;
+	t.weight = used + t.nhistory;
+	for (uint32 i = 0; i < t.nhistory; i++)
 	{
-		uint32		column = m->column[e->history[i].item];
-
-		if (column == RS_NO_ID)
-			continue;
-		space[t.history + t.nhistory] = column;
-		((float *) space)[t.weight + t.nhistory++] = e->history[i].weight;
+		space[t.history + i] = m->column[rs_event_item(&e->history[i])];
+		((float *) space)[t.weight + i] = e->history[i].weight;
 	}
-	rs_batch_add(&e->arg.batch, &t, used + 2 * (uint64) n);
+	rs_batch_add(&e->arg.batch, &t, used + 2 * (uint64) t.nhistory);
 	return true;
 }
 
@@ -314,7 +305,7 @@ allocate(Evaluator *e, MemoryContext context)
 	a->lengths = rs_share(run, context, run->nk * sizeof(int), "evaluation");
 	memcpy(a->lengths.local, run->k, run->nk * sizeof(int));
 	bytes = result_size(a) * a->plan.npolicies * RS_PROTOCOLS;
-	most = Min(Max(RESULT_BYTES / bytes, RS_RANK_USERS), MOST_USERS);
+	most = Min(Max(RS_RESULT_BYTES / bytes, RS_RANK_USERS), RS_RESULT_USERS);
 	a->batch = rs_batch_make(run, context, most, 4 * longest);
 	a->result = rs_share(run, context, bytes * most, "evaluation");
 	e->history = rs_run_alloc_in(run, context, (longest + 1) * sizeof(RsEvent), "evaluation");
@@ -342,7 +333,10 @@ rs_evaluate_split(RsRun *run, RsTeam *team, RsSplit *split, List *policies)
 			(void) add_user(&e, u);
 		}
 		if (u % 256 == 0)
+		{
+			rs_progress_rows(u, nusers);
 			CHECK_FOR_INTERRUPTS();
+		}
 	}
 	run_batch(&e);
 	if (team == NULL)

@@ -4,14 +4,11 @@
  *	  Trains factors of implicit feedback by alternating least squares.
  *
  * A sweep solves every item's row with the users fixed, then every user's with
- * the items fixed.  Rows of a side are independent, and a job solves them in
- * fixed blocks.  The Gram matrix of the fixed side is summed from a fixed
- * number of slices in their order, so the factors are the same bytes for any
- * number of processes.
+ * the items fixed.  By default a row takes a few steps of conjugate gradients
+ * from where it is; the last half sweep, which makes the stored user factors,
+ * is exact, like the row solve of serving.
  *
- * By default a row takes a few steps of conjugate gradients from where it is;
- * the last half sweep, which makes the stored user factors, is exact, like the
- * row solve of serving.
+ * The factors are the same bytes for any number of processes: als_job.h.
  *
  * Reference: Rendle, Krichene, Zhang, Koren, arXiv 2110.14037; Takacs,
  * Pilaszy, Tikk: "Applications of the conjugate gradient method for implicit
@@ -21,156 +18,23 @@
  */
 #include "postgres.h"
 
-#include <cblas.h>
 #include <math.h>
 
 #include "common/pg_prng.h"
-#include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
 
-#include "parts.h"
-#include "kernel/als.h"
+#include "als_job.h"
+#include "progress.h"
+#include "kernel/als_cg.h"
 
-#define GRAM_SLICES		16		/* whatever the number of processes */
-#define GRAM_FLOP		1e9		/* keeps a BLAS call within milliseconds */
-#define EXACT_ROWS		64		/* of a block */
+#define ALPHA0_ITEMS	1000.0
+#define MOST_ALPHA0		0.3
 
-/* ---- the Gram matrix ---- */
-
-typedef struct GramArg
-{
-	RsShared	x;				/* n x f */
-	RsShared	slice;			/* GRAM_SLICES x f x f */
-	uint32		n;
-	int			f;
-} GramArg;
-
-/* slice = x'x over its rows, lower triangle; row-major */
-static void
-gram_block(const void *arg, void *scratch, uint32 block)
-{
-	const GramArg *a = arg;
-	const float *x = rs_shared(a->x);
-	Size		f = a->f;
-	float	   *gram = (float *) rs_shared(a->slice) + block * f * f;
-	uint32		first = (uint32) ((uint64) a->n * block / GRAM_SLICES);
-	uint32		end = (uint32) ((uint64) a->n * (block + 1) / GRAM_SLICES);
-	uint32		step = (uint32) Max(GRAM_FLOP / (f * f), 64);
-
-	memset(gram, 0, sizeof(float) * f * f);
-	for (; first < end; first += step)
-	{
-		cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, f,
-					Min(step, end - first), 1, x + first * f, f, 1, gram, f);
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
-const RsJob rs_job_gram = {"gram", NULL, gram_block};
-
-/* gram = x'x, both triangles: the slices in their order */
-static void
-gram_matrix(RsTeam *team, RsShared x, uint32 n, int f, RsShared slice, float *gram)
-{
-	GramArg		arg = {{0}};
-
-	arg.x = x;
-	arg.slice = slice;
-	arg.n = n;
-	arg.f = f;
-	rs_team_run(team, &rs_job_gram, &arg, sizeof(arg), GRAM_SLICES);
-	for (Size i = 0; i < f; i++)
-		for (Size j = 0; j <= i; j++)
-		{
-			double		sum = 0;
-
-			for (int k = 0; k < GRAM_SLICES; k++)
-				sum += ((float *) slice.local)[((Size) k * f + i) * f + j];
-			gram[i * f + j] = gram[j * f + i] = (float) sum;
-		}
-}
-
-/* ---- rows ---- */
-
-typedef struct SolveArg
-{
-	RsFactorSettings settings;
-	RsSharedCsr pairs;			/* rows to solve */
-	RsShared	gram;			/* of other */
-	RsShared	other;
-	RsShared	x;				/* rows x factors */
-	RsShared	loss;			/* by block; its rows' share of the loss */
-	bool		exact;
-} SolveArg;
-
-typedef struct SolveScratch
-{
-	RsCsr		pairs;
-	float	   *work;
-} SolveScratch;
-
-static void *
-solve_begin(const void *arg)
-{
-	const SolveArg *a = arg;
-	SolveScratch *s = palloc(sizeof(SolveScratch));
-
-	s->pairs = rs_shared_csr(&a->pairs);
-	s->work = palloc_extended(sizeof(float) * rs_als_workspace(a->settings.factors), MCXT_ALLOC_HUGE);
-	return s;
-}
-
-static void
-no_solution(const RsFactorSettings *s)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			 errmsg("the factors of a row have no finite solution"),
-			 errdetail("With %d factors, alpha0 %g and lambda %g its equations are singular in single precision.",
-					   s->factors, s->alpha0, s->lambda),
-			 errhint("Raise lambda or alpha0, or use weight_rule 'log' or 'one'.")));
-}
-
-/* Solves one row by Cholesky; returns its share of the loss. */
-static double
-solve_exact(const SolveArg *a, const SolveScratch *s, const float *gram,
-			const float *other, uint32 row, float *x)
-{
-	const RsFactorSettings *t = &a->settings;
-	uint64		first = s->pairs.start[row];
-	int			n = (int) (s->pairs.start[row + 1] - first);
-	float		ridge = (float) rs_als_ridge(t->lambda, t->nu, t->alpha0, n, s->pairs.ncols);
-
-	if (rs_als_row(t->factors, gram, (float) t->alpha0, ridge, n,
-				   s->pairs.col + first, s->pairs.value + first, other, s->work, x) != 0)
-		no_solution(t);
-	return rs_als_row_loss(t->factors, gram, (float) t->alpha0, ridge, n,
-						   s->pairs.col + first, s->pairs.value + first, other, x);
-}
-
-static void
-solve_block(const void *arg, void *scratch, uint32 block)
-{
-	const SolveArg *a = arg;
-	const SolveScratch *s = scratch;
-	const float *gram = rs_shared(a->gram);
-	const float *other = rs_shared(a->other);
-	float	   *x = rs_shared(a->x);
-	double	   *loss = rs_shared(a->loss);
-	uint32		end = Min((block + 1) * EXACT_ROWS, s->pairs.nrows);
-
-	loss[block] = 0;
-	for (uint32 row = block * EXACT_ROWS; row < end; row++)
-	{
-		loss[block] += solve_exact(a, s, gram, other, row, x + (Size) row * a->settings.factors);
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
-const RsJob rs_job_solve = {"solve", solve_begin, solve_block};
-
-/* ---- sweeps ---- */
+/* LAPACK: eigenvalues and eigenvectors of a symmetric matrix */
+extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a,
+					const int *lda, double *w, double *work, const int *lwork,
+					int *iwork, const int *liwork, int *info);
 
 typedef struct Trainer
 {
@@ -180,7 +44,10 @@ typedef struct Trainer
 	RsFactorPart *part;
 	RsShared	slice;			/* scratch of the Gram matrix */
 	RsShared	user_gram;
+	RsShared	basis;
+	double	   *eigen;			/* scratch */
 	RsShared	loss;			/* by block */
+	RsShared	ridge;
 } Trainer;
 
 /* Gaussian starting values, one generator in the order of the ids. */
@@ -202,116 +69,264 @@ random_start(float *x, Size n, double sd, uint64 seed)
 	}
 }
 
-/* Solves every row of one side, the other fixed; returns the rows' loss. */
+/* ---- bases ---- */
+
+/* RsEigen by LAPACK, whose columns are our rows */
+static int
+lapack_eigen(int n, double *a, double *value, double *work)
+{
+	int			lwork = 1 + 6 * n + 2 * n * n;
+	int			liwork = 3 + 5 * n;
+	double	   *lapack_work = palloc(sizeof(double) * lwork);
+	int		   *iwork = palloc(sizeof(int) * liwork);
+	int			info;
+
+	dsyevd_("V", "L", &n, a, &n, value, lapack_work, &lwork, iwork, &liwork, &info);
+	pfree(lapack_work);
+	pfree(iwork);
+	return info == 0 ? 0 : -1;
+}
+
+/* gram = x'x, both triangles: the slices in their order */
+static void
+gram_matrix(Trainer *t, RsShared x, uint32 n, float *gram)
+{
+	Size		f = t->part->settings.factors;
+	const float *slice = t->slice.local;
+	RsGramArg	arg = {{0}};
+
+	arg.x = x;
+	arg.slice = t->slice;
+	arg.n = n;
+	arg.f = (int) f;
+	rs_team_run(t->team, &rs_job_gram, &arg, sizeof(arg), RS_GRAM_SLICES);
+	for (Size i = 0; i < f; i++)
+		for (Size j = 0; j <= i; j++)
+		{
+			double		sum = 0;
+
+			for (Size k = 0; k < RS_GRAM_SLICES; k++)
+				sum += slice[(k * f + i) * f + j];
+			gram[i * f + j] = gram[j * f + i] = (float) sum;
+		}
+}
+
+/* Turns one side's rows into the present basis. */
+static void
+rotate(Trainer *t, RsShared x, uint32 n)
+{
+	RsRotateArg arg = {{0}};
+
+	arg.x = x;
+	arg.basis = t->basis;
+	arg.n = n;
+	arg.f = t->part->settings.factors;
+	rs_team_run(t->team, &rs_job_rotate, &arg, sizeof(arg), rs_row_blocks(n));
+}
+
+/*
+ * The basis of a side's Gram matrix; turns that side into it, and leaves the
+ * other to the solver.
+ */
+static void
+change_basis(Trainer *t, RsShared other, uint32 n, const float *gram)
+{
+	int			f = t->part->settings.factors;
+	float	   *work = palloc(sizeof(float) * rs_als_cg_workspace(f));
+
+	if (rs_als_basis(f, gram, lapack_eigen, t->eigen,
+					 t->basis.local) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the factors have left the range of single precision"),
+				 errhint("Raise lambda or alpha0, or use weight_rule 'log' or 'one'.")));
+	rotate(t, other, n);
+	rs_als_rotate(f, t->basis.local, f, work, t->part->total);
+	pfree(work);
+}
+
+/* Turns one side back to where it began. */
+static void
+turn_back(Trainer *t, RsShared x, uint32 n)
+{
+	rs_als_basis_back(t->part->settings.factors, t->part->total, t->basis.local);
+	rotate(t, x, n);
+}
+
+/* ---- sweeps ---- */
+
+static double
+sum_blocks(RsShared by_block, uint32 nblocks)
+{
+	const double *value = by_block.local;
+	double		sum = 0;
+
+	for (uint32 b = 0; b < nblocks; b++)
+		sum += value[b];
+	return sum;
+}
+
+/*
+ * Solves every row of one side, the other fixed.  Returns the rows' loss or, of
+ * items, the regularisation that is missing in the loss of the users' rows.
+ */
 static double
 solve_side(Trainer *t, bool users, bool exact)
 {
 	RsFactorPart *p = t->part;
-	const RsFactorSettings *s = &p->settings;
 	uint32		nrows = users ? t->m->users.nrows : t->m->items.nrows;
 	uint32		nother = users ? t->m->items.nrows : t->m->users.nrows;
-	uint32		nblocks = (nrows + EXACT_ROWS - 1) / EXACT_ROWS;
-	SolveArg	arg = {{0}};
-	double		loss = 0;
+	uint32		nblocks = rs_row_blocks(nrows);
+	RsSolveArg	arg = {{0}};
 
-	arg.settings = *s;
+	arg.settings = p->settings;
 	arg.pairs = users ? t->m->shared_users : t->m->shared_items;
 	arg.gram = users ? p->shared_gram : t->user_gram;
 	arg.other = users ? p->shared_item : p->shared_user;
 	arg.x = users ? p->shared_user : p->shared_item;
+	arg.basis = t->basis;
 	arg.loss = t->loss;
-	arg.exact = exact;
-	gram_matrix(t->team, arg.other, nother, s->factors, t->slice, arg.gram.local);
-	rs_team_run(t->team, &rs_job_solve, &arg, sizeof(arg), nblocks);
-	for (uint32 b = 0; b < nblocks; b++)
-		loss += ((double *) t->loss.local)[b];
-	return loss;
+	arg.ridge = t->ridge;
+	gram_matrix(t, arg.other, nother, arg.gram.local);
+	if (!exact)
+		change_basis(t, arg.other, nother, arg.gram.local);
+	rs_team_progress(t->team, users ? nother : 0, RS_BLOCK_ROWS, (uint64) nrows + nother);
+	rs_team_run(t->team, exact ? &rs_job_exact : &rs_job_cg, &arg, sizeof(arg), nblocks);
+	return sum_blocks(users ? t->loss : t->ridge, nblocks);
 }
 
-/* The items' regularisation, which the users' rows know nothing of. */
-static double
-item_ridge(const Trainer *t)
-{
-	const RsFactorSettings *s = &t->part->settings;
-	const RsCsr *items = &t->m->items;
-	double		loss = 0;
-
-	for (uint32 row = 0; row < items->nrows; row++)
-	{
-		const float *y = t->part->item + (Size) row * s->factors;
-		double		norm = 0;
-
-		for (int i = 0; i < s->factors; i++)
-			norm += (double) y[i] * y[i];
-		loss += norm * rs_als_ridge(s->lambda, s->nu, s->alpha0,
-									items->start[row + 1] - items->start[row],
-									items->ncols);
-	}
-	return loss;
-}
-
-/* One sweep: items, then users; the whole loss after it. */
+/*
+ * One sweep: items, then users; the whole loss after it.  The last one of all
+ * ends where it began, with exact users.
+ */
 static void
-sweep(Trainer *t, int number)
+sweep(Trainer *t, int number, bool last)
 {
 	RsFactorPart *p = t->part;
-	bool		last = (number == p->settings.sweeps - 1);
 	bool		exact = (p->settings.solver == RS_SOLVER_EXACT);
 	instr_time	start;
 	instr_time	end;
 
+	rs_progress_sweep(number + 1, p->most);
 	INSTR_TIME_SET_CURRENT(start);
-	solve_side(t, false, exact);
-	p->loss[number] = solve_side(t, true, exact || last) + item_ridge(t);
+	p->loss[number] = solve_side(t, false, exact);
+	if (last && !exact)
+		turn_back(t, p->shared_item, t->m->items.nrows);
+	p->loss[number] += solve_side(t, true, exact || last);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 	p->seconds[number] = INSTR_TIME_GET_DOUBLE(end);
 	if (t->run->verbose)
 		ereport(INFO,
 				(errmsg("sweep %d of %d: loss %.6g, %.2f s", number + 1,
-						p->settings.sweeps, p->loss[number], p->seconds[number])));
+						p->most, p->loss[number], p->seconds[number])));
 }
 
-/* Memory of the part, which stays, and of its training, which does not. */
-static void
-allocate(Trainer *t, MemoryContext context, MemoryContext scratch)
+/*
+ * What the data decide.  The published choices of alpha0 for catalogs of 4 to
+ * 40 thousand items all come to alpha0 * items of about 1000; at 0.3 the
+ * regularisation of a large catalog's rows would leave nothing of the factors.
+ */
+static RsFactorSettings
+settle(const RsFactorSettings *asked, uint32 nitems)
 {
-	RsFactorPart *p = t->part;
-	Size		f = p->settings.factors;
-	uint32		most = Max(t->m->users.nrows, t->m->items.nrows);
+	RsFactorSettings s = *asked;
 
-	p->shared_item = rs_share(t->run, context, sizeof(float) * t->m->items.nrows * f, "item factors");
-	p->shared_user = rs_share(t->run, context, sizeof(float) * t->m->users.nrows * f, "user factors");
-	p->shared_gram = rs_share(t->run, context, sizeof(float) * f * f, "item factors");
+	if (s.alpha0 == RS_AUTO)
+		s.alpha0 = Min(MOST_ALPHA0, ALPHA0_ITEMS / Max(nitems, 1));
+	if (s.initial_sd == RS_AUTO)
+		s.initial_sd = 0.1 / sqrt(s.factors);
+	return s;
+}
+
+/* Memory of the part, which stays. */
+static void
+allocate_part(RsRun *run, const RsMatrix *m, RsFactorPart *p, MemoryContext context)
+{
+	Size		f = p->settings.factors;
+
+	p->shared_item = rs_share(run, context, sizeof(float) * m->items.nrows * f, "item factors");
+	p->shared_user = rs_share(run, context, sizeof(float) * m->users.nrows * f, "user factors");
+	p->shared_gram = rs_share(run, context, sizeof(float) * f * f, "item factors");
 	p->item = p->shared_item.local;
 	p->user = p->shared_user.local;
 	p->gram = p->shared_gram.local;
-	p->loss = rs_run_alloc_in(t->run, context, sizeof(double) * p->settings.sweeps, "losses");
-	p->seconds = rs_run_alloc_in(t->run, context, sizeof(double) * p->settings.sweeps, "losses");
-	t->slice = rs_share(t->run, scratch, sizeof(float) * GRAM_SLICES * f * f, "Gram matrices");
-	t->user_gram = rs_share(t->run, scratch, sizeof(float) * f * f, "Gram matrices");
-	t->loss = rs_share(t->run, scratch, sizeof(double) * (most / EXACT_ROWS + 1), "losses");
+	p->total = rs_run_alloc_in(run, context, sizeof(float) * f * f, "Gram matrices");
+	p->loss = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
+	p->seconds = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
+}
+
+/* A trainer, with memory of its training, which does not stay. */
+static void
+make_trainer(Trainer *t, RsRun *run, RsTeam *team, RsSplit *split, RsFactorPart *part,
+			 MemoryContext scratch)
+{
+	Size		f = part->settings.factors;
+	uint32		most = rs_row_blocks(Max(split->matrix->users.nrows, split->matrix->items.nrows));
+
+	memset(t, 0, sizeof(*t));
+	t->run = run;
+	t->team = team;
+	t->m = split->matrix;
+	t->part = part;
+	t->slice = rs_share(run, scratch, sizeof(float) * RS_GRAM_SLICES * f * f, "Gram matrices");
+	t->user_gram = rs_share(run, scratch, sizeof(float) * f * f, "Gram matrices");
+	t->basis = rs_share(run, scratch, sizeof(float) * rs_als_basis_size((int) f), "Gram matrices");
+	t->eigen = rs_run_alloc_in(run, scratch, sizeof(double) * (f * f + 4 * f), "Gram matrices");
+	t->loss = rs_share(run, scratch, sizeof(double) * most, "losses");
+	t->ridge = rs_share(run, scratch, sizeof(double) * most, "losses");
+}
+
+RsFactorPart *
+rs_factors_start(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *settings)
+{
+	MemoryContext scratch = AllocSetContextCreate(split->context, "recsys factors",
+												  ALLOCSET_SMALL_SIZES);
+	RsFactorPart *p = MemoryContextAllocZero(split->context, sizeof(RsFactorPart));
+	const RsMatrix *m = split->matrix;
+	Size		f = settings->factors;
+	Trainer		t;
+
+	p->asked = *settings;
+	p->settings = settle(settings, m->items.nrows);
+	p->most = settings->sweeps;
+	allocate_part(run, m, p, split->context);
+	make_trainer(&t, run, team, split, p, scratch);
+	memset(p->total, 0, sizeof(float) * f * f);
+	for (Size i = 0; i < f; i++)
+		p->total[i * f + i] = 1;
+	random_start(p->item, m->items.nrows * f, p->settings.initial_sd, run->seed);
+	if (split->warm != NULL)
+		rs_warm_items(split->warm, m, settings, p->item);
+	rs_progress_sweep(1, p->most);
+	solve_side(&t, true, settings->solver == RS_SOLVER_EXACT);
+	MemoryContextDelete(scratch);
+	return p;
+}
+
+void
+rs_factors_sweep(RsRun *run, RsTeam *team, RsSplit *split, RsFactorPart *p,
+				 int sweeps, bool finish)
+{
+	MemoryContext scratch = AllocSetContextCreate(split->context, "recsys factors",
+												  ALLOCSET_SMALL_SIZES);
+	Trainer		t;
+
+	make_trainer(&t, run, team, split, p, scratch);
+	for (; p->done < sweeps; p->done++)
+		sweep(&t, p->done, finish && p->done == sweeps - 1);
+	/* the items may have been turned since their Gram matrix was taken */
+	if (!finish)
+		gram_matrix(&t, p->shared_item, t.m->items.nrows, p->gram);
+	p->settings.sweeps = sweeps;
+	MemoryContextDelete(scratch);
 }
 
 RsFactorPart *
 rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *settings)
 {
-	MemoryContext scratch = AllocSetContextCreate(split->context, "recsys factors",
-												  ALLOCSET_SMALL_SIZES);
-	RsFactorPart *p = MemoryContextAllocZero(split->context, sizeof(RsFactorPart));
-	Trainer		t = {0};
+	RsFactorPart *p = rs_factors_start(run, team, split, settings);
 
-	p->settings = *settings;
-	t.run = run;
-	t.team = team;
-	t.m = split->matrix;
-	t.part = p;
-	allocate(&t, split->context, scratch);
-	random_start(p->item, (Size) t.m->items.nrows * settings->factors,
-				 settings->initial_sd, run->seed);
-	solve_side(&t, true, settings->solver == RS_SOLVER_EXACT);
-	for (int i = 0; i < settings->sweeps; i++)
-		sweep(&t, i);
-	MemoryContextDelete(scratch);
+	rs_factors_sweep(run, team, split, p, settings->sweeps, true);
 	return p;
 }

@@ -52,8 +52,8 @@ typedef struct RsLists
 	char	  **label;			/* by item, where anything can be because of it */
 	uint64		most_columns;	/* that a user may need */
 	RsIdMap    *users;			/* of the batch; the one that is read comes last */
-	RsEvent    *event;			/* room for a user's newest */
 	RsLog		log;			/* of the user that is read */
+	uint64		allocated;		/* rows that its log has room for */
 	RsIdMap    *hidden;
 	RsListsArg	arg;
 	int64		nusers;

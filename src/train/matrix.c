@@ -7,6 +7,10 @@
  * holds only those that occur in it.  A training at a cutoff is therefore the
  * same whether or not the source has rows after the cutoff.
  *
+ * Histories are merged once, into a draft of 8 bytes a pair by the run's own
+ * numbers, from which rare users and items are left out; then the matrix has
+ * its size, and the draft goes before the other orientation is made.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -16,60 +20,146 @@
 
 #include "train.h"
 #include "kernel/hash.h"
+#include "kernel/history.h"
 
-/* Keeps the positive ones. */
-static int
-keep_positive(RsEvent *events, int n)
+typedef struct Pair
 {
-	int			kept = 0;
+	uint32		item;			/* number in the run */
+	float		weight;
+} Pair;
 
+/* Pairs by user, before the matrix knows its rows and columns. */
+typedef struct Draft
+{
+	RsRun	   *run;
+	const RsSplit *split;
+	uint64		allocated;
+	uint64		n;
+	Pair	   *pair;
+	uint32	   *pairs;			/* of each user of the run */
+	uint32	   *users;			/* of each item of the run */
+} Draft;
+
+/* ---- the draft ---- */
+
+/* Room for so many more pairs, an eighth at least. */
+static void
+grow(Draft *d, int more)
+{
+	uint64		allocated = Max(d->n + more, d->allocated + d->allocated / 8);
+
+	if (d->n + more <= d->allocated)
+		return;
+	rs_run_charge(d->run, (allocated - d->allocated) * sizeof(Pair), "the matrix");
+	d->pair = repalloc_huge(d->pair, allocated * sizeof(Pair));
+	d->allocated = allocated;
+}
+
+/* One user's positive pairs; the times that they span go to the matrix. */
+static void
+draft_user(Draft *d, uint32 user, RsEvent *history, RsMatrix *m)
+{
+	int			n = rs_user_history(d->run, d->split, user, history);
+
+	grow(d, n);
 	for (int i = 0; i < n; i++)
-		if (events[i].flags & RS_POSITIVE && events[i].weight > 0)
-			events[kept++] = events[i];
-	return kept;
+	{
+		const RsEvent *e = &history[i];
+
+		if (!(rs_event_flags(e) & RS_POSITIVE) || !(e->weight > 0))
+			continue;
+		d->pair[d->n].item = rs_event_item(e);
+		d->pair[d->n++].weight = e->weight;
+		d->pairs[user]++;
+		d->users[rs_event_item(e)]++;
+		m->from = Min(m->from, e->time);
+		m->until = Max(m->until, e->time);
+	}
 }
 
-/* Numbers those that are marked; fills the way back; returns how many. */
-static uint32
-number_marked(uint32 *number, uint32 n, uint32 *back)
+static void
+make_draft(Draft *d, RsMatrix *m)
 {
-	uint32		count = 0;
-
-	for (uint32 i = 0; i < n; i++)
-		if (number[i] != RS_NO_ID)
-		{
-			back[count] = i;
-			number[i] = count++;
-		}
-	return count;
-}
-
-/* First pass: which users and items occur, and how often each user. */
-static uint64
-mark_pairs(RsRun *run, const RsSplit *split, RsMatrix *m, RsEvent *history)
-{
+	RsRun	   *run = d->run;
 	uint32		nusers = rs_idmap_count(run->users);
-	uint64		pairs = 0;
+	uint32		nitems = rs_idmap_count(run->items);
+	MemoryContext context = d->split->context;
+	RsEvent    *history = palloc_extended((rs_longest_history(run) + 1) * sizeof(RsEvent), MCXT_ALLOC_HUGE);
 
-	memset(m->row, 0xff, nusers * sizeof(uint32));
-	memset(m->column, 0xff, rs_idmap_count(run->items) * sizeof(uint32));
+	d->allocated = 1024;
+	d->pair = rs_run_alloc_in(run, context, d->allocated * sizeof(Pair), "the matrix");
+	d->pairs = rs_run_alloc_in(run, context, nusers * sizeof(uint32), "the matrix");
+	d->users = rs_run_alloc_in(run, context, nitems * sizeof(uint32), "the matrix");
+	memset(d->pairs, 0, nusers * sizeof(uint32));
+	memset(d->users, 0, nitems * sizeof(uint32));
+	m->from = DT_NOEND;
+	m->until = DT_NOBEGIN;
 	for (uint32 u = 0; u < nusers; u++)
 	{
-		int			n;
-
-		if (split->bot[u])
-			continue;
-		n = keep_positive(history, rs_user_history(run, split, u, history));
-		if (n > 0)
-			m->row[u] = 0;
-		for (int i = 0; i < n; i++)
-			m->column[history[i].item] = 0;
-		pairs += n;
+		if (!d->split->bot[u])
+			draft_user(d, u, history, m);
 		if ((u & 0xff) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
-	return pairs;
+	pfree(history);
 }
+
+/*
+ * One round of leaving out: items with too few users, then users with too few
+ * items.  Returns whether that left out any.
+ */
+static bool
+leave_out(Draft *d, uint32 least_items, uint32 least_users)
+{
+	uint32		nusers = rs_idmap_count(d->run->users);
+	uint64		from = 0;
+	uint64		to = 0;
+	bool		any = false;
+
+	for (uint32 u = 0; u < nusers; u++)
+	{
+		uint64		end = from + d->pairs[u];
+		uint64		first = to;
+
+		for (; from < end; from++)
+		{
+			if (d->users[d->pair[from].item] >= least_users)
+				d->pair[to++] = d->pair[from];
+			else
+				any = true;
+		}
+		if (to - first < least_items && to > first)
+		{
+			any = true;
+			while (to > first)
+				d->users[d->pair[--to].item]--;
+		}
+		d->pairs[u] = (uint32) (to - first);
+	}
+	d->n = to;
+	return any;
+}
+
+/*
+ * Leaves out users and items with too few pairs until none is left: what
+ * remains (a core of the graph) does not depend on the order of doing so.
+ */
+static void
+leave_out_rare(Draft *d)
+{
+	uint32		least_items = d->run->recommender->min_user_interactions;
+	uint32		least_users = d->run->recommender->min_item_interactions;
+
+	if (least_items <= 1 && least_users <= 1)
+		return;
+	while (leave_out(d, least_items, least_users))
+		CHECK_FOR_INTERRUPTS();
+	for (uint32 i = 0; i < rs_idmap_count(d->run->items); i++)
+		if (d->users[i] < least_users)
+			d->users[i] = 0;
+}
+
+/* ---- the matrix ---- */
 
 /* Where in its memory a matrix has what. */
 RsCsr
@@ -85,12 +175,12 @@ rs_shared_csr(const RsSharedCsr *m)
 	return csr;
 }
 
-static RsSharedCsr
-alloc_csr(RsRun *run, const RsSplit *split, uint32 nrows, uint32 ncols, uint64 pairs)
+RsSharedCsr
+rs_share_csr(RsRun *run, MemoryContext context, uint32 nrows, uint32 ncols, uint64 pairs)
 {
 	RsSharedCsr m = {{0}};
 
-	m.memory = rs_share(run, split->context, ((Size) nrows + 1) * sizeof(uint64) +
+	m.memory = rs_share(run, context, ((Size) nrows + 1) * sizeof(uint64) +
 						pairs * (sizeof(uint32) + sizeof(float)), "the matrix");
 	m.nrows = nrows;
 	m.ncols = ncols;
@@ -98,38 +188,88 @@ alloc_csr(RsRun *run, const RsSplit *split, uint32 nrows, uint32 ncols, uint64 p
 	return m;
 }
 
-/* Second pass: the rows, their checksum and the times they span. */
-static void
-fill_rows(RsRun *run, const RsSplit *split, RsMatrix *m, RsEvent *history)
+/* Numbers those that have pairs; fills the way back; returns how many. */
+static uint32
+number_used(const uint32 *pairs, uint32 n, uint32 *number, uint32 *back)
 {
+	uint32		count = 0;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		number[i] = pairs[i] > 0 ? count : RS_NO_ID;
+		if (pairs[i] > 0)
+			back[count++] = i;
+	}
+	return count;
+}
+
+/* The rows and their checksum. */
+static void
+fill_rows(const Draft *d, RsMatrix *m)
+{
+	RsRun	   *run = d->run;
+	uint64	   *item_sum = palloc_extended(Max(m->users.ncols, 1) * sizeof(uint64), MCXT_ALLOC_HUGE);
 	uint64		pair = 0;
 	uint64		sum = 0;
 
-	m->from = DT_NOEND;
-	m->until = DT_NOBEGIN;
+	for (uint32 c = 0; c < m->users.ncols; c++)
+		item_sum[c] = rs_idmap_checksum(run->items, m->item[c]);
 	for (uint32 row = 0; row < m->users.nrows; row++)
 	{
-		uint32		u = m->user[row];
-		int			n = keep_positive(history, rs_user_history(run, split, u, history));
+		uint64		end = pair + d->pairs[m->user[row]];
 
-		sum = rs_hash64(sum ^ rs_idmap_checksum(run->users, u));
-		for (int i = 0; i < n; i++)
+		m->users.start[row] = pair;
+		sum = rs_hash64(sum ^ rs_idmap_checksum(run->users, m->user[row]));
+		for (; pair < end; pair++)
 		{
+			uint32		column = m->column[d->pair[pair].item];
 			uint32		bits;
 
-			memcpy(&bits, &history[i].weight, sizeof(bits));
-			m->users.col[pair] = m->column[history[i].item];
-			m->users.value[pair++] = history[i].weight;
-			sum = rs_hash64(sum ^ rs_idmap_checksum(run->items, history[i].item));
+			memcpy(&bits, &d->pair[pair].weight, sizeof(bits));
+			m->users.col[pair] = column;
+			m->users.value[pair] = d->pair[pair].weight;
+			sum = rs_hash64(sum ^ item_sum[column]);
 			sum = rs_hash64(sum ^ bits);
-			m->from = Min(m->from, history[i].time);
-			m->until = Max(m->until, history[i].time);
 		}
-		m->users.start[row + 1] = pair;
 		if ((row & 0xff) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
+	m->users.start[m->users.nrows] = pair;
 	m->checksum = sum;
+	pfree(item_sum);
+}
+
+/*
+ * What each item's users amount to when those of long ago count less: the sum
+ * of 0.5^(age / half-life), users in the order of the ids.
+ */
+static void
+sum_recency(RsRun *run, const RsSplit *split, RsMatrix *m)
+{
+	double		half_life = run->recommender->popularity_half_life;
+	RsEvent    *history;
+
+	if (!(half_life > 0))
+		return;
+	history = palloc_extended((rs_longest_history(run) + 1) * sizeof(RsEvent), MCXT_ALLOC_HUGE);
+	m->recency = rs_run_alloc_in(run, split->context, m->users.ncols * sizeof(double), "popularity");
+	memset(m->recency, 0, m->users.ncols * sizeof(double));
+	for (uint32 row = 0; row < m->users.nrows; row++)
+	{
+		int			n = rs_user_history(run, split, m->user[row], history);
+
+		for (int i = 0; i < n; i++)
+		{
+			uint32		column = m->column[rs_event_item(&history[i])];
+
+			if (column != RS_NO_ID && (rs_event_flags(&history[i]) & RS_POSITIVE) &&
+				history[i].weight > 0)
+				m->recency[column] += rs_decay(history[i].time, split->as_of, half_life);
+		}
+		if ((row & 0xff) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	pfree(history);
 }
 
 /* The distinct positive pairs of the train side, without bots. */
@@ -140,8 +280,7 @@ rs_matrix_make(RsRun *run, const RsSplit *split)
 	uint32		nitems = rs_idmap_count(run->items);
 	MemoryContext context = split->context;
 	RsMatrix   *m = MemoryContextAllocZero(context, sizeof(RsMatrix));
-	RsEvent    *history = palloc_extended((rs_longest_history(run) + 1) * sizeof(RsEvent), MCXT_ALLOC_HUGE);
-	uint64		pairs;
+	Draft		d = {run, split};
 	uint32		nrows;
 	uint32		ncols;
 
@@ -149,15 +288,20 @@ rs_matrix_make(RsRun *run, const RsSplit *split)
 	m->column = rs_run_alloc_in(run, context, nitems * sizeof(uint32), "the matrix");
 	m->user = rs_run_alloc_in(run, context, nusers * sizeof(uint32), "the matrix");
 	m->item = rs_run_alloc_in(run, context, nitems * sizeof(uint32), "the matrix");
-	pairs = mark_pairs(run, split, m, history);
-	nrows = number_marked(m->row, nusers, m->user);
-	ncols = number_marked(m->column, nitems, m->item);
-	m->shared_users = alloc_csr(run, split, nrows, ncols, pairs);
+	make_draft(&d, m);
+	leave_out_rare(&d);
+	nrows = number_used(d.pairs, nusers, m->row, m->user);
+	ncols = number_used(d.users, nitems, m->column, m->item);
+	d.pair = repalloc_huge(d.pair, Max(d.n, 1) * sizeof(Pair));
+	m->shared_users = rs_share_csr(run, context, nrows, ncols, d.n);
 	m->users = rs_shared_csr(&m->shared_users);
-	fill_rows(run, split, m, history);
-	m->shared_items = alloc_csr(run, split, ncols, nrows, pairs);
+	fill_rows(&d, m);
+	pfree(d.pair);
+	pfree(d.pairs);
+	pfree(d.users);
+	m->shared_items = rs_share_csr(run, context, ncols, nrows, d.n);
 	m->items = rs_shared_csr(&m->shared_items);
 	rs_csr_transpose(&m->users, &m->items);
-	pfree(history);
+	sum_recency(run, split, m);
 	return m;
 }

@@ -16,7 +16,6 @@
 
 #include "parts.h"
 
-#define STAGING_BYTES	(16 << 20)
 #define BLOCK_ITEMS		16
 
 typedef struct NeighborArg
@@ -49,7 +48,7 @@ neighbors_begin(const void *arg)
 	s->items = rs_shared_csr(&a->items);
 	s->work = palloc_extended(rs_cooc_workspace(s->items.nrows, a->settings.neighbors),
 							  MCXT_ALLOC_HUGE);
-	rs_cooc_workspace_init(s->work, s->items.nrows);
+	rs_cooc_workspace_init(s->work, &s->items, &a->settings);
 	return s;
 }
 
@@ -73,6 +72,34 @@ neighbors_block(const void *arg, void *scratch, uint32 block)
 }
 
 const RsJob rs_job_neighbors = {"neighbors", neighbors_begin, neighbors_block};
+
+/*
+ * The matrix with histories no longer than the policy's cap; returns how many
+ * users were cut.  The work is the sum of the squares of the histories'
+ * lengths, so one user with 100,000 items would cost as much as a hundred
+ * thousand with 300.  Which items of a long history count is drawn by hash.
+ */
+static uint32
+cap_histories(RsRun *run, MemoryContext context, const RsMatrix *m,
+			  const RsCoocSettings *settings, RsSharedCsr *users, RsSharedCsr *items)
+{
+	uint64		pairs;
+	uint32		cut = rs_cooc_cut_users(&m->users, settings->history_cap, &pairs);
+	RsCsr		capped;
+	RsCsr		transposed;
+
+	*users = m->shared_users;
+	*items = m->shared_items;
+	if (cut == 0)
+		return 0;
+	*users = rs_share_csr(run, context, m->users.nrows, m->users.ncols, pairs);
+	*items = rs_share_csr(run, context, m->items.nrows, m->items.ncols, pairs);
+	capped = rs_shared_csr(users);
+	transposed = rs_shared_csr(items);
+	rs_cooc_cut(&m->users, settings->history_cap, &capped);
+	rs_csr_transpose(&capped, &transposed);
+	return cut;
+}
 
 /* Puts the rows of a batch behind those already there. */
 static void
@@ -108,9 +135,10 @@ rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split, const RsCoocSetting
 	RsNeighborPart *part = MemoryContextAllocZero(split->context, sizeof(RsNeighborPart));
 	uint32		nitems = m->items.nrows;
 	Size		row_bytes = settings->neighbors * sizeof(RsNeighbor);
-	uint32		batch = Max((uint32) (STAGING_BYTES / row_bytes), BLOCK_ITEMS);
+	uint32		batch = Max((uint32) (RS_NEIGHBOR_STAGING / row_bytes), BLOCK_ITEMS);
 	uint64		allocated = Max((uint64) nitems * 8, 1024);
 	NeighborArg arg = {{{0}}};
+	RsCsr		users;
 
 	batch = Min(batch, Max(nitems, 1));
 	part->settings = *settings;
@@ -119,16 +147,17 @@ rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split, const RsCoocSetting
 	part->start[0] = 0;
 	rs_run_charge(run, rs_cooc_workspace(nitems, settings->neighbors) * (run->workers + 1), "item neighbours");
 
-	arg.users = m->shared_users;
-	arg.items = m->shared_items;
+	part->users_cut = cap_histories(run, context, m, settings, &arg.users, &arg.items);
+	users = rs_shared_csr(&arg.users);
 	arg.settings = *settings;
 	arg.user_weight = rs_share(run, context, m->users.nrows * sizeof(float), "item neighbours");
 	arg.staging = rs_share(run, context, batch * row_bytes, "item neighbours");
 	arg.count = rs_share(run, context, batch * sizeof(int32), "item neighbours");
-	rs_cooc_user_weights(&m->users, settings->activity, arg.user_weight.local);
+	rs_cooc_user_weights(&users, settings->activity, arg.user_weight.local);
 	for (arg.first = 0; arg.first < nitems; arg.first += arg.rows)
 	{
 		arg.rows = Min(batch, nitems - arg.first);
+		rs_team_progress(team, arg.first, BLOCK_ITEMS, nitems);
 		rs_team_run(team, &rs_job_neighbors, &arg, sizeof(arg),
 					(arg.rows + BLOCK_ITEMS - 1) / BLOCK_ITEMS);
 		pack_batch(run, part, &arg, &allocated);

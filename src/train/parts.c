@@ -11,21 +11,32 @@
 #include "utils/memutils.h"
 
 #include "parts.h"
+#include "progress.h"
+
+double
+rs_users_of(const RsMatrix *m, uint32 column)
+{
+	if (m->recency != NULL)
+		return m->recency[column];
+	return m->items.start[column + 1] - m->items.start[column];
+}
 
 /* Distinct users of each item, divided by the most popular item's. */
 static void
 train_popularity(RsRun *run, RsSplit *split)
 {
-	const RsCsr *items = &split->matrix->items;
+	const RsMatrix *m = split->matrix;
+	uint32		nitems = m->items.nrows;
 	RsParts    *parts = split->parts;
-	uint64		most = 1;
+	double		most = 0;
 
-	parts->shared_popularity = rs_share(run, split->context, items->nrows * sizeof(float), "popularity");
+	parts->shared_popularity = rs_share(run, split->context, nitems * sizeof(float), "popularity");
 	parts->popularity = parts->shared_popularity.local;
-	for (uint32 i = 0; i < items->nrows; i++)
-		most = Max(most, items->start[i + 1] - items->start[i]);
-	for (uint32 i = 0; i < items->nrows; i++)
-		parts->popularity[i] = (float) ((double) (items->start[i + 1] - items->start[i]) / most);
+	for (uint32 i = 0; i < nitems; i++)
+		most = Max(most, rs_users_of(m, i));
+	/* all may be so old that nothing is left of them */
+	for (uint32 i = 0; i < nitems; i++)
+		parts->popularity[i] = most > 0 ? (float) (rs_users_of(m, i) / most) : 0;
 }
 
 RsNeighborPart *
@@ -56,28 +67,41 @@ rs_parts_factors(const RsParts *parts, const RsPolicy *policy)
 	{
 		RsFactorPart *part = lfirst(cell);
 
-		if (memcmp(&part->settings, &policy->factors, sizeof(RsFactorSettings)) == 0)
+		if (memcmp(&part->asked, &policy->factors, sizeof(RsFactorSettings)) == 0)
 			return part;
 	}
 	return NULL;
 }
 
-/* The part of a policy that is not trained yet, in the split's context. */
+/*
+ * The parts of a policy that are not trained yet, in the split's context; for
+ * who watches, from and to are the policy's shares of the stage.
+ */
 static void
-train_missing(RsRun *run, RsTeam *team, RsSplit *split, RsPolicy *policy)
+train_missing(RsRun *run, RsTeam *team, RsSplit *split, RsPolicy *policy,
+			  double from, double to)
 {
 	RsParts    *parts = split->parts;
+	bool		neighbors = (policy->method == RS_ITEM_ITEM || policy->method == RS_FUNNEL) &&
+		rs_parts_neighbors(parts, policy) == NULL;
+	bool		factors = (policy->method == RS_FACTORS || policy->method == RS_FUNNEL) &&
+		rs_parts_factors(parts, policy) == NULL;
+	double		middle = neighbors ? (factors ? (from + to) / 2 : to) : from;
 	MemoryContext old;
 
 	old = MemoryContextSwitchTo(split->context);
-	if ((policy->method == RS_ITEM_ITEM || policy->method == RS_FUNNEL) &&
-		rs_parts_neighbors(parts, policy) == NULL)
+	if (neighbors)
+	{
+		rs_progress_piece(from, middle);
 		parts->neighbors = lappend(parts->neighbors,
 								   rs_train_neighbors(run, team, split, &policy->neighbors));
-	if ((policy->method == RS_FACTORS || policy->method == RS_FUNNEL) &&
-		rs_parts_factors(parts, policy) == NULL)
+	}
+	if (factors)
+	{
+		rs_progress_piece(middle, to);
 		parts->factors = lappend(parts->factors,
 								 rs_train_factors(run, team, split, &policy->factors));
+	}
 	MemoryContextSwitchTo(old);
 }
 
@@ -123,7 +147,9 @@ rs_parts_make(RsRun *run, RsSplit *split, List *policies)
 	train_popularity(run, split);
 	team = rs_team_begin(run, m->users.start[m->users.nrows]);
 	foreach(cell, policies)
-		train_missing(run, team, split, lfirst(cell));
+		train_missing(run, team, split, lfirst(cell),
+					  (double) foreach_current_index(cell) / list_length(policies),
+					  (double) (foreach_current_index(cell) + 1) / list_length(policies));
 	rs_team_end(team);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);

@@ -13,6 +13,7 @@
 typedef struct RsNeighborPart
 {
 	RsCoocSettings settings;
+	uint32		users_cut;		/* users whose history was capped */
 	uint64	   *start;			/* by column, ncolumns + 1 */
 	RsNeighbor *neighbor;
 	bool		is_shared;		/* rs_parts_share has moved it: */
@@ -22,13 +23,17 @@ typedef struct RsNeighborPart
 
 typedef struct RsFactorPart
 {
-	RsFactorSettings settings;
+	RsFactorSettings asked;		/* as the policy has them */
+	RsFactorSettings settings;	/* as they were used */
 	float	   *item;			/* columns x factors */
 	float	   *user;			/* rows x factors */
 	float	   *gram;			/* factors x factors, of item */
 	RsShared	shared_item;	/* the same, for the workers */
 	RsShared	shared_user;
 	RsShared	shared_gram;
+	int			done;			/* sweeps so far */
+	int			most;			/* sweeps that there is room for */
+	float	   *total;			/* how far its rows have been turned */
 	double	   *loss;			/* after each sweep */
 	double	   *seconds;		/* of each sweep */
 } RsFactorPart;
@@ -46,6 +51,9 @@ typedef struct RsParts
 
 /* parts.c */
 extern void rs_parts_make(RsRun *run, RsSplit *split, List *policies);
+
+/* the users of a column; those of long ago count less where that is asked for */
+extern double rs_users_of(const RsMatrix *m, uint32 column);
 extern RsNeighborPart *rs_parts_neighbors(const RsParts *parts, const RsPolicy *policy);
 extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *policy);
 
@@ -55,12 +63,30 @@ extern void rs_parts_share(RsRun *run, RsSplit *split);
 /* factors.c */
 extern RsFactorPart *rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split,
 									  const RsFactorSettings *settings);
-extern const RsJob rs_job_gram;
-extern const RsJob rs_job_solve;
+
+/*
+ * The same in pieces: the start, with room for settings->sweeps, and sweeps up
+ * to a number in all.  The item factors and their Gram matrix after n sweeps
+ * are the same bytes however they were reached; the user factors are those of
+ * rs_train_factors if the last piece finishes, which makes them exact.
+ */
+extern RsFactorPart *rs_factors_start(RsRun *run, RsTeam *team, RsSplit *split,
+									  const RsFactorSettings *settings);
+extern void rs_factors_sweep(RsRun *run, RsTeam *team, RsSplit *split,
+							 RsFactorPart *part, int sweeps, bool finish);
 
 /* neighbors.c */
+#define RS_NEIGHBOR_STAGING	(16 << 20)	/* bytes of a batch of rows */
 extern RsNeighborPart *rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split,
 										  const RsCoocSettings *settings);
 extern const RsJob rs_job_neighbors;
+
+/* warm.c: item factors of an earlier model */
+extern RsWarm *rs_warm_read(RsRun *run, const RsSplit *split);
+extern void rs_warm_items(const RsWarm *warm, const RsMatrix *m,
+						  const RsFactorSettings *settings, float *item);
+
+/* stop.c: numbers of sweeps chosen on the validation slice */
+extern void rs_choose_sweeps(RsRun *run);
 
 #endif							/* RS_PARTS_H */

@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -27,24 +25,78 @@
 " (p.settings ->> 'sweeps')::int4, (p.settings ->> 'alpha0')::float8," \
 " (p.settings ->> 'lambda')::float8, (p.settings ->> 'nu')::float8," \
 " (p.settings ->> 'initial_sd')::float8, (p.settings ->> 'blend')::float8," \
-" coalesce(p.settings ->> 'solver', 'cg'), coalesce((p.settings ->> 'cg_steps')::int4, 3)"
+" coalesce(p.settings ->> 'solver', 'cg'), coalesce((p.settings ->> 'cg_steps')::int4, 3)," \
+" coalesce(p.settings ->> 'similarity', 'general'), coalesce(p.settings ->> 'votes', 'one')," \
+" (p.settings ->> 'history_cap')::int4, (p.settings ->> 'alpha')::float8," \
+" (p.settings ->> 'beta')::float8," \
+" coalesce((p.settings ->> 'early_stop')::int4, 0)," \
+" coalesce((p.settings ->> 'warm_start')::boolean, false)"
 
-/* The current version of a policy, in the run's context. */
-static RsPolicy *
-read_policy(RsRun *run, const char *name)
+/* for policies older than the setting */
+#define DEFAULT_HISTORY_CAP	10000
+
+/* A number among the settings; absent is for those that do not hold. */
+static double
+number(int column, double absent)
 {
-	Oid			types[2] = {NAMEOID, TEXTOID};
-	Datum		args[2];
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? absent : DatumGetFloat8(value);
+}
+
+/* Settings of the neighbours, from columns 5 to 9 and 19 to 23. */
+static void
+read_neighbors(RsCoocSettings *s)
+{
+	HeapTuple	row = SPI_tuptable->vals[0];
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	const char *similarity = SPI_getvalue(row, desc, 19);
+	bool		isnull;
+	Datum		cap = SPI_getbinval(row, desc, 21, &isnull);
+
+	s->neighbors = DatumGetInt32(rs_spi_value(0, 5));
+	s->activity = number(6, 0);
+	s->source_exponent = number(7, 0);
+	s->target_exponent = number(8, 0);
+	s->shrinkage = number(9, 0);
+	if (!rs_cooc_by_name(similarity, number(22, 0), number(23, 0), s))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("similarity \"%s\" is unknown", similarity)));
+	s->by_weight = strcmp(SPI_getvalue(row, desc, 20), "weight") == 0;
+	s->history_cap = isnull ? DEFAULT_HISTORY_CAP : DatumGetInt32(cap);
+}
+
+RsPolicy *
+rs_policy_read(RsRun *run, const char *name, const char *method, const char *changes)
+{
+	Oid			types[4] = {NAMEOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		args[4];
+	char		nulls[] = "  nn";
 	RsPolicy   *p = MemoryContextAllocZero(run->context, sizeof(RsPolicy));
 	HeapTuple	row;
 	TupleDesc	desc;
-	bool		isnull;
 
 	args[0] = NameGetDatum(&run->recommender->name);
 	args[1] = CStringGetTextDatum(name);
-	if (SPI_execute_with_args("SELECT " POLICY_COLUMNS " FROM recsys.policy p"
-							  " WHERE p.recommender = $1 AND p.policy = $2 AND p.retired_at IS NULL",
-							  2, types, args, NULL, true, 1) != SPI_OK_SELECT)
+	if (method != NULL)
+	{
+		args[2] = CStringGetTextDatum(method);
+		nulls[2] = ' ';
+	}
+	if (changes != NULL)
+	{
+		args[3] = CStringGetTextDatum(changes);
+		nulls[3] = ' ';
+	}
+	if (SPI_execute_with_args("SELECT " POLICY_COLUMNS " FROM (SELECT q.policy, q.version,"
+							  " coalesce($3, q.method) AS method,"
+							  " q.settings || coalesce($4::pg_catalog.jsonb, '{}') AS settings"
+							  " FROM recsys.policy q WHERE q.recommender = $1"
+							  " AND q.policy = $2 AND q.retired_at IS NULL) p",
+							  4, types, args, nulls, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the policies");
 	if (SPI_processed == 0)
 		ereport(ERROR,
@@ -61,33 +113,27 @@ read_policy(RsRun *run, const char *name)
 	p->method = rs_method(SPI_getvalue(row, desc, 3));
 	p->settings = MemoryContextStrdup(run->context, SPI_getvalue(row, desc, 4));
 	if (p->method == RS_ITEM_ITEM || p->method == RS_FUNNEL)
-	{
-		p->neighbors.neighbors = DatumGetInt32(rs_spi_value(0, 5));
-		p->neighbors.activity = DatumGetFloat8(rs_spi_value(0, 6));
-		p->neighbors.source_exponent = DatumGetFloat8(rs_spi_value(0, 7));
-		p->neighbors.target_exponent = DatumGetFloat8(rs_spi_value(0, 8));
-		p->neighbors.shrinkage = DatumGetFloat8(rs_spi_value(0, 9));
-	}
+		read_neighbors(&p->neighbors);
 	if (p->method == RS_FACTORS || p->method == RS_FUNNEL)
 	{
-		Datum		sd;
-
 		p->factors.factors = DatumGetInt32(rs_spi_value(0, 10));
 		p->factors.sweeps = DatumGetInt32(rs_spi_value(0, 11));
-		p->factors.alpha0 = DatumGetFloat8(rs_spi_value(0, 12));
+		p->factors.alpha0 = number(12, RS_AUTO);
 		p->factors.lambda = DatumGetFloat8(rs_spi_value(0, 13));
 		p->factors.nu = DatumGetFloat8(rs_spi_value(0, 14));
 		p->factors.solver = strcmp(SPI_getvalue(row, desc, 17), "exact") == 0 ?
 			RS_SOLVER_EXACT : RS_SOLVER_CG;
 		p->factors.cg_steps = DatumGetInt32(rs_spi_value(0, 18));
-		sd = SPI_getbinval(row, desc, 15, &isnull);
-		p->factors.initial_sd = isnull ? 0.1 / sqrt(p->factors.factors)
-			: DatumGetFloat8(sd);
+		p->factors.early_stop = DatumGetInt32(rs_spi_value(0, 24));
+		p->factors.warm_start = DatumGetBool(rs_spi_value(0, 25));
+		p->factors.initial_sd = number(15, RS_AUTO);
 	}
 	if (p->factors.factors < 0 || p->factors.factors > RS_MAX_FACTORS ||
 		p->factors.sweeps < 0 || p->factors.sweeps > MAX_SWEEPS ||
 		p->factors.cg_steps < 0 || p->factors.cg_steps > MAX_CG_STEPS ||
 		p->neighbors.neighbors < 0 || p->neighbors.neighbors > MAX_NEIGHBORS ||
+		p->neighbors.history_cap < 0 ||
+		(p->neighbors.neighbors == 0) != (p->neighbors.history_cap == 0) ||
 		(p->factors.factors == 0) != (p->factors.sweeps == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -128,7 +174,7 @@ add_policy(RsRun *run, RsPolicy *p)
 static void
 add_part(RsRun *run, const RsPolicy *whole, const char *part, RsMethod method)
 {
-	RsPolicy   *builtin = read_policy(run, part);
+	RsPolicy   *builtin = rs_policy_read(run, part, NULL, NULL);
 	RsPolicy   *p = MemoryContextAllocZero(run->context, sizeof(RsPolicy));
 
 	p->name = whole->name;
@@ -155,9 +201,9 @@ add_part(RsRun *run, const RsPolicy *whole, const char *part, RsMethod method)
 void
 rs_policies_of(RsRun *run, const char *name)
 {
-	RsPolicy   *p = read_policy(run, name);
+	RsPolicy   *p = rs_policy_read(run, name, NULL, NULL);
 
-	add_policy(run, read_policy(run, "popularity"));
+	add_policy(run, rs_policy_read(run, "popularity", NULL, NULL));
 	if (p->method == RS_FUNNEL)
 	{
 		add_part(run, p, "item_item", RS_ITEM_ITEM);

@@ -9,23 +9,58 @@
 
 #include "catalog/pg_type.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "train.h"
 #include "kernel/hash.h"
+#include "kernel/history.h"
 
 #define TRAIN_SHARE		0.9
 #define RANDOM_TENTHS	10		/* a random split holds out one in so many */
+#define TIME_PARTS		1024
 
-static int
-compare_time(const void *a, const void *b, void *arg)
+/* of the train side: as much as the default cutoff leaves for the test */
+#define VALIDATION_PARTS	9
+
+/*
+ * The nth (from 0) in order of time of the events before an instant, without
+ * sorting them: each pass counts those in equal parts of the span that holds
+ * it, and takes the part.
+ */
+static TimestampTz
+nth_time(const RsRun *run, TimestampTz before, uint64 nth, TimestampTz *first)
 {
-	TimestampTz x = *(const TimestampTz *) a;
-	TimestampTz y = *(const TimestampTz *) b;
+	uint64		count[TIME_PARTS];
+	TimestampTz low = DT_NOEND;
+	TimestampTz high = DT_NOBEGIN;
 
-	return (x > y) - (x < y);
+	for (uint64 i = 0; i < run->nevents; i++)
+		if (run->event[i].time < before)
+		{
+			low = Min(low, run->event[i].time);
+			high = Max(high, run->event[i].time);
+		}
+	*first = low;
+	while (low < high)
+	{
+		/* unsigned, where a difference of times cannot overflow */
+		uint64		width = ((uint64) high - (uint64) low) / TIME_PARTS + 1;
+		int			part = 0;
+
+		memset(count, 0, sizeof(count));
+		for (uint64 i = 0; i < run->nevents; i++)
+			if (run->event[i].time >= low && run->event[i].time <= high)
+				count[((uint64) run->event[i].time - (uint64) low) / width]++;
+		while (nth >= count[part])
+			nth -= count[part++];
+		low = (TimestampTz) ((uint64) low + part * width);
+		high = Min(high, (TimestampTz) ((uint64) low + width - 1));
+		CHECK_FOR_INTERRUPTS();
+	}
+	return low;
 }
 
 /* Midnight before an instant, in the recommender's time zone. */
@@ -46,15 +81,33 @@ day_of(RsRun *run, TimestampTz time)
 }
 
 /*
+ * The time below which a share of the events before an instant lie, rounded
+ * down to a day where events before that day remain.
+ */
+static TimestampTz
+share_of_time(RsRun *run, TimestampTz before, double share)
+{
+	TimestampTz result;
+	TimestampTz first;
+	TimestampTz day;
+	uint64		n = 0;
+
+	for (uint64 i = 0; i < run->nevents; i++)
+		n += run->event[i].time < before;
+	if (n == 0)
+		return 0;
+	result = nth_time(run, before, (uint64) (n * share), &first);
+	day = day_of(run, result);
+	return first < day ? day : result;
+}
+
+/*
  * The cutoff of a run: given, or the time below which 90 % of the events lie,
  * rounded down to a day where events before that day remain.
  */
 void
 rs_find_cutoff(RsRun *run)
 {
-	TimestampTz *times;
-	TimestampTz day;
-
 	if (run->random_split || run->has_cutoff)
 		return;
 	if (!run->recommender->has_time)
@@ -65,21 +118,7 @@ rs_find_cutoff(RsRun *run)
 				 errdetail("A random split shows how well known interactions are filled in, not how well future ones are foreseen."),
 				 errhint("Ask for it by random_split => true, or for no evaluation by evaluate => false.")));
 	run->has_cutoff = true;
-	if (run->nevents == 0)
-	{
-		run->cutoff = 0;
-		return;
-	}
-	rs_run_charge(run, run->nevents * sizeof(TimestampTz), "finding the cutoff");
-	times = palloc_extended(run->nevents * sizeof(TimestampTz), MCXT_ALLOC_HUGE);
-	for (uint64 i = 0; i < run->nevents; i++)
-		times[i] = run->event[i].time;
-	qsort_interruptible(times, run->nevents, sizeof(TimestampTz), compare_time, NULL);
-	run->cutoff = times[(uint64) (run->nevents * TRAIN_SHARE)];
-	day = day_of(run, run->cutoff);
-	if (times[0] < day)
-		run->cutoff = day;
-	pfree(times);
+	run->cutoff = share_of_time(run, DT_NOEND, TRAIN_SHARE);
 }
 
 /* A split without a matrix yet. */
@@ -94,6 +133,13 @@ rs_split_make(RsRun *run, bool random, TimestampTz cutoff, TimestampTz until)
 	split->random = random;
 	split->cutoff = cutoff;
 	split->until = until;
+	split->as_of = cutoff;
+	if (cutoff == DT_NOEND)
+	{
+		split->as_of = DT_NOBEGIN;
+		for (uint64 i = 0; i < run->nevents; i++)
+			split->as_of = Max(split->as_of, run->event[i].time);
+	}
 	return split;
 }
 
@@ -103,19 +149,58 @@ rs_split_free(RsSplit *split)
 	MemoryContextDelete(split->context);
 }
 
-/* Whether a pair is held out by a random split; a pair is never divided. */
-static bool
-held_out(const RsRun *run, uint32 user, const RsEvent *event)
+/* A split within the train side: see train.h. */
+RsSplit *
+rs_split_validation(RsRun *run)
 {
-	return rs_hash64(((uint64) user << 32 | event->item) ^
-					 rs_hash64((uint64) run->seed)) % RANDOM_TENTHS == 0;
+	RsSplit    *split;
+	TimestampTz cutoff = DT_NOEND;
+	TimestampTz until = DT_NOEND;
+
+	if (!run->random_split)
+	{
+		until = run->cutoff;
+		cutoff = share_of_time(run, until, 1 - 1.0 / VALIDATION_PARTS);
+	}
+	split = rs_split_make(run, run->random_split, cutoff, until);
+	split->validation = run->random_split;
+	split->bot = rs_find_bots(run, split->context, split->cutoff);
+	split->matrix = rs_matrix_make(run, split);
+	if (split->matrix->users.nrows > 0 && rs_split_test_users(run, split) > 0)
+		return split;
+	rs_split_free(split);
+	return NULL;
+}
+
+/*
+ * Whether a pair is held out by a random split, or from its train side; a pair
+ * is never divided.
+ */
+static bool
+held_out(const RsRun *run, uint32 user, const RsEvent *event, int salt, int parts)
+{
+	return rs_hash64(((uint64) user << 32 | rs_event_item(event)) ^
+					 rs_hash64((uint64) run->seed + salt)) % parts == 0;
+}
+
+/* The side of a pair in a random split: 0 = train, 1 = test, -1 = neither. */
+static int
+random_side(const RsRun *run, const RsSplit *split, uint32 user, const RsEvent *event)
+{
+	bool		test = held_out(run, user, event, 0, RANDOM_TENTHS);
+
+	if (!split->validation)
+		return test;
+	if (test)
+		return -1;
+	return held_out(run, user, event, 1, VALIDATION_PARTS);
 }
 
 bool
 rs_in_train(const RsRun *run, const RsSplit *split, uint32 user, const RsEvent *event)
 {
 	if (split->random)
-		return !held_out(run, user, event);
+		return random_side(run, split, user, event) == 0;
 	return event->time < split->cutoff;
 }
 
@@ -123,8 +208,40 @@ bool
 rs_in_test(const RsRun *run, const RsSplit *split, uint32 user, const RsEvent *event)
 {
 	if (split->random)
-		return held_out(run, user, event);
+		return random_side(run, split, user, event) == 1;
 	return event->time >= split->cutoff && event->time < split->until;
+}
+
+static bool
+has_test(const RsRun *run, const RsSplit *split, uint32 user)
+{
+	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
+		if (rs_in_test(run, split, user, &run->event[i]))
+			return true;
+	return false;
+}
+
+uint64
+rs_split_test_users(const RsRun *run, const RsSplit *split)
+{
+	uint64		n = 0;
+
+	for (uint32 u = 0; u < rs_idmap_count(run->users); u++)
+		n += !split->bot[u] && has_test(run, split, u);
+	return n;
+}
+
+bool *
+rs_split_sample(RsRun *run, const RsSplit *split, uint64 users)
+{
+	uint32		nusers = rs_idmap_count(run->users);
+	bool	   *out = palloc_extended(nusers + 1, MCXT_ALLOC_HUGE);
+	double		share = (double) users / Max(rs_split_test_users(run, split), 1);
+
+	for (uint32 u = 0; u < nusers; u++)
+		out[u] = split->bot[u] ||
+			(share < 1 && rs_hash64(rs_idmap_checksum(run->users, u)) >= share * 0x1p64);
+	return out;
 }
 
 uint64
@@ -140,11 +257,79 @@ rs_longest_history(const RsRun *run)
 int
 rs_user_history(const RsRun *run, const RsSplit *split, uint32 user, RsEvent *out)
 {
+	const RsRecommender *r = run->recommender;
 	int			n = 0;
 
 	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
 		if (rs_in_train(run, split, user, &run->event[i]))
 			out[n++] = run->event[i];
-	return rs_merge_events(out, n, PG_INT64_MAX, run->recommender->merge,
-						   run->recommender->repeat_window);
+	n = rs_merge_events(out, n, PG_INT64_MAX, r->merge, r->repeat_window);
+	rs_decay_weights(out, n, split->as_of, r->weight_half_life);
+	return n;
+}
+
+/* What counts as a hit in an evaluation. */
+bool
+rs_is_relevant(const RsRun *run, const RsEvent *event)
+{
+	unsigned	flags = rs_event_flags(event);
+
+	return (flags & RS_POSITIVE) &&
+		(!run->recommender->relevant_owned || (flags & RS_OWNED));
+}
+
+/* Whether an item is owned in a merged history. */
+static bool
+owns(const RsEvent *history, int n, uint32 item)
+{
+	int			low = 0;
+	int			high = n;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (rs_event_item(&history[middle]) < item)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && rs_event_item(&history[low]) == item &&
+		(rs_event_flags(&history[low]) & RS_OWNED);
+}
+
+/*
+ * Purchases are taken back newest first, so what a return leaves was bought on
+ * the test side wherever nothing was owned before; where something was, it is
+ * taken for that.
+ */
+int
+rs_user_future(const RsRun *run, const RsSplit *split, uint32 user,
+			   RsEvent *history, RsEvent *out)
+{
+	const RsRecommender *r = run->recommender;
+	int			before = -1;
+	int			merged;
+	int			n = 0;
+
+	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
+	{
+		RsEvent		e = run->event[i];
+		bool		returned = (rs_event_flags(&e) & RS_RETURNED) != 0;
+
+		if (!rs_in_test(run, split, user, &e) ||
+			!(returned || rs_is_relevant(run, &e)))
+			continue;
+		if (returned && before < 0)
+			before = rs_user_history(run, split, user, history);
+		if (returned && owns(history, before, rs_event_item(&e)))
+			rs_event_set_flags(&e, RS_RETURNED);
+		out[n++] = e;
+	}
+	merged = rs_merge_events(out, n, PG_INT64_MAX, r->merge, r->repeat_window);
+	n = 0;
+	for (int i = 0; i < merged; i++)
+		if (rs_is_relevant(run, &out[i]))
+			out[n++] = out[i];
+	return n;
 }

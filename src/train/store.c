@@ -3,8 +3,8 @@
  * store.c
  *	  Writes a trained model into the recommender's tables.
  *
- * Rows go through a tuplestore that SQL sees as a relation, and one INSERT ...
- * SELECT for each table: constraints, triggers and rights hold as for anybody.
+ * Each table is filled in the order of its primary key (see write.c); a model
+ * is the newest one, so that its rows come after all others.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,70 +12,29 @@
 
 #include <inttypes.h>
 
-#include "access/xlog.h"
-#include "access/xloginsert.h"
 #include "catalog/pg_type.h"
+#include "executor/instrument.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/queryenvironment.h"
 #include "utils/timestamp.h"
 
 #include "array.h"
 #include "parts.h"
+#include "progress.h"
 
-#define ROWS_RELATION	"recsys_rows"
 #define FEATURE_VERSION	1
 
-/*
- * INSERT INTO target SELECT select FROM the rows; frees the tuplestore.
- */
-void
-rs_write_rows(const char *target, const char *select, TupleDesc desc,
-			  Tuplestorestate *rows)
-{
-	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
-	int			rc;
-
-	enr->md.name = ROWS_RELATION;
-	enr->md.reliddesc = InvalidOid;
-	enr->md.tupdesc = desc;
-	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
-	enr->md.enrtuples = (double) tuplestore_tuple_count(rows);
-	enr->reldata = rows;
-	rc = SPI_register_relation(enr);
-	if (rc != SPI_OK_REL_REGISTER)
-		elog(ERROR, "could not register the rows to write: %s",
-			 SPI_result_code_string(rc));
-	rc = SPI_execute(psprintf("INSERT INTO %s SELECT %s FROM " ROWS_RELATION,
-							  target, select), false, 0);
-	if (rc != SPI_OK_INSERT)
-		elog(ERROR, "could not write to %s: %s", target,
-			 SPI_result_code_string(rc));
-	SPI_unregister_relation(ROWS_RELATION);
-	tuplestore_end(rows);
-}
-
-/* A tuplestore and its descriptor, of named and typed columns. */
-static TupleDesc
-make_desc(int n, const char *const *names, const Oid *types)
-{
-	TupleDesc	desc = CreateTemplateTupleDesc(n);
-
-	for (int i = 0; i < n; i++)
-		TupleDescInitEntry(desc, i + 1, names[i], types[i], -1, 0);
-	return desc;
-}
-
+/* By users, those of long ago counting less where they do; ties by item. */
 static int
 compare_users(const void *a, const void *b, void *arg)
 {
 	const RsMatrix *m = arg;
 	uint32		x = *(const uint32 *) a;
 	uint32		y = *(const uint32 *) b;
-	uint64		nx = m->items.start[x + 1] - m->items.start[x];
-	uint64		ny = m->items.start[y + 1] - m->items.start[y];
+	double		nx = rs_users_of(m, x);
+	double		ny = rs_users_of(m, y);
 
 	if (nx != ny)
 		return nx > ny ? -1 : 1;
@@ -83,80 +42,114 @@ compare_users(const void *a, const void *b, void *arg)
 }
 
 static int64
-store_popularity(RsRun *run)
+store_popularity(RsRun *run, int64 *bytes)
 {
-	static const char *const names[] = {"item_id", "users", "score", "rank"};
-	Oid			types[] = {run->recommender->item_type, INT8OID, FLOAT8OID, INT4OID};
-	TupleDesc	desc = make_desc(4, names, types);
-	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	const RsColumn columns[] = {
+		{"item_id", run->recommender->item_type}, {"users", INT8OID},
+		{"score", FLOAT8OID}, {"rank", INT4OID}
+	};
+	RsWriter   *w = rs_writer_begin(psprintf("%s.popularity (model_id, item_id, users, score, rank)",
+											 run->recommender->schema),
+									psprintf(INT64_FORMAT ", item_id, users, score, rank", run->model_id),
+									lengthof(columns), columns, 1);
 	const RsMatrix *m = run->final->parts->matrix;
 	uint32		nitems = m->items.nrows;
 	uint32	   *order = palloc_extended(nitems * sizeof(uint32), MCXT_ALLOC_HUGE);
+	int32	   *rank = palloc_extended(nitems * sizeof(int32), MCXT_ALLOC_HUGE);
 
 	for (uint32 i = 0; i < nitems; i++)
 		order[i] = i;
 	qsort_interruptible(order, nitems, sizeof(uint32), compare_users, (void *) m);
 	for (uint32 place = 0; place < nitems; place++)
+		rank[order[place]] = (int32) place + 1;
+	for (uint32 i = 0; i < nitems; i++)
 	{
-		uint32		i = order[place];
 		Datum		values[4];
 		bool		nulls[4] = {false};
 
 		values[0] = rs_idmap_datum(run->items, m->item[i]);
 		values[1] = Int64GetDatum((int64) (m->items.start[i + 1] - m->items.start[i]));
 		values[2] = Float8GetDatum(run->final->parts->popularity[i]);
-		values[3] = Int32GetDatum(place + 1);
-		tuplestore_putvalues(rows, desc, values, nulls);
+		values[3] = Int32GetDatum(rank[i]);
+		rs_writer_add(w, values, nulls);
 	}
+	pfree(rank);
 	pfree(order);
-	rs_write_rows(psprintf("%s.popularity (model_id, item_id, users, score, rank)", run->recommender->schema),
-				  psprintf(INT64_FORMAT ", item_id, users, score, rank", run->model_id),
-				  desc, rows);
-	return nitems;
+	return rs_writer_end(w, bytes);
 }
 
+/*
+ * Neighbours of an item are trained in the order of their ranks and written in
+ * that of their ids.  A place in that order is the neighbour's number, which
+ * follows its id, above its rank less one.
+ */
+typedef uint64 Place;
+
+#define PLACE(item, rank)	((Place) (item) << 32 | (rank))
+#define PLACE_RANK(place)	((uint32) (place))
+
+#define ST_SORT sort_places
+#define ST_ELEMENT_TYPE Place
+#define ST_COMPARE(a, b) ((*(a) > *(b)) - (*(a) < *(b)))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
 static int64
-store_neighbors(RsRun *run, const RsNeighborPart *part)
+store_neighbors(RsRun *run, const RsNeighborPart *part, int64 *bytes)
 {
-	static const char *const names[] = {"item_id", "neighbor_id", "rank", "users_both", "similarity"};
 	Oid			item = run->recommender->item_type;
-	Oid			types[] = {item, item, INT4OID, INT4OID, FLOAT8OID};
-	TupleDesc	desc = make_desc(5, names, types);
-	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	const RsColumn columns[] = {
+		{"item_id", item}, {"neighbor_id", item}, {"rank", INT4OID},
+		{"users_both", INT4OID}, {"similarity", FLOAT8OID}
+	};
+	RsWriter   *w = rs_writer_begin(psprintf("%s.item_neighbor (model_id, item_id, neighbor_id, rank, users_both, similarity)",
+											 run->recommender->schema),
+									psprintf(INT64_FORMAT ", item_id, neighbor_id, rank, users_both, similarity", run->model_id),
+									lengthof(columns), columns, 2);
 	const RsMatrix *m = run->final->parts->matrix;
+	Place	   *place = palloc_extended((Size) part->settings.neighbors * sizeof(Place), MCXT_ALLOC_HUGE);
 
 	for (uint32 i = 0; i < m->items.nrows; i++)
 	{
-		for (uint64 j = part->start[i]; j < part->start[i + 1]; j++)
+		const RsNeighbor *row = part->neighbor + part->start[i];
+		uint32		n = (uint32) (part->start[i + 1] - part->start[i]);
+
+		for (uint32 j = 0; j < n; j++)
+			place[j] = PLACE(row[j].item, j);
+		sort_places(place, n);
+		for (uint32 j = 0; j < n; j++)
 		{
+			uint32		rank = PLACE_RANK(place[j]);
 			Datum		values[5];
 			bool		nulls[5] = {false};
 
 			values[0] = rs_idmap_datum(run->items, m->item[i]);
-			values[1] = rs_idmap_datum(run->items, m->item[part->neighbor[j].item]);
-			values[2] = Int32GetDatum((int32) (j - part->start[i] + 1));
-			values[3] = Int32GetDatum((int32) part->neighbor[j].users_both);
-			values[4] = Float8GetDatum(part->neighbor[j].similarity);
-			tuplestore_putvalues(rows, desc, values, nulls);
+			values[1] = rs_idmap_datum(run->items, m->item[row[rank].item]);
+			values[2] = Int32GetDatum((int32) rank + 1);
+			values[3] = Int32GetDatum((int32) row[rank].users_both);
+			values[4] = Float8GetDatum(row[rank].similarity);
+			rs_writer_add(w, values, nulls);
 		}
-		CHECK_FOR_INTERRUPTS();
 	}
-	rs_write_rows(psprintf("%s.item_neighbor (model_id, item_id, neighbor_id, rank, users_both, similarity)", run->recommender->schema),
-				  psprintf(INT64_FORMAT ", item_id, neighbor_id, rank, users_both, similarity", run->model_id),
-				  desc, rows);
-	return part->start[m->items.nrows];
+	pfree(place);
+	return rs_writer_end(w, bytes);
 }
 
 /* One side's factors: SHOP.user_factor or SHOP.item_factor. */
 static int64
 store_factors(RsRun *run, const char *side, RsIdMap *ids, Oid type,
-			  const uint32 *number, const RsCsr *pairs, const float *x, int f)
+			  const uint32 *number, const RsCsr *pairs, const float *x, int f,
+			  int64 *bytes)
 {
 	const char *id = psprintf("%s_id", side);
-	const char *const names[] = {id, "factor", "interactions"};
-	Oid			types[] = {type, FLOAT4ARRAYOID, INT4OID};
-	TupleDesc	desc = make_desc(3, names, types);
-	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	const RsColumn columns[] = {
+		{id, type}, {"factor", FLOAT4ARRAYOID}, {"interactions", INT4OID}
+	};
+	RsWriter   *w = rs_writer_begin(psprintf("%s.%s_factor (model_id, %s, factor, interactions)",
+											 run->recommender->schema, side, id),
+									psprintf(INT64_FORMAT ", %s, factor, interactions", run->model_id, id),
+									lengthof(columns), columns, 1);
 
 	for (uint32 i = 0; i < pairs->nrows; i++)
 	{
@@ -167,14 +160,10 @@ store_factors(RsRun *run, const char *side, RsIdMap *ids, Oid type,
 		values[0] = rs_idmap_datum(ids, number[i]);
 		values[1] = PointerGetDatum(factor);
 		values[2] = Int32GetDatum((int32) (pairs->start[i + 1] - pairs->start[i]));
-		tuplestore_putvalues(rows, desc, values, nulls);
+		rs_writer_add(w, values, nulls);
 		pfree(factor);
-		CHECK_FOR_INTERRUPTS();
 	}
-	rs_write_rows(psprintf("%s.%s_factor (model_id, %s, factor, interactions)", run->recommender->schema, side, id),
-				  psprintf(INT64_FORMAT ", %s, factor, interactions", run->model_id, id),
-				  desc, rows);
-	return pairs->nrows;
+	return rs_writer_end(w, bytes);
 }
 
 static void
@@ -193,36 +182,34 @@ store_gram(RsRun *run, const RsFactorPart *p)
 		elog(ERROR, "could not write the Gram matrix");
 }
 
-/* Total size of the part tables with their indexes. */
-static int64
-table_bytes(const RsRun *run)
-{
-	Oid			type = OIDOID;
-	Oid			result = INT8OID;
-	Datum		schema = ObjectIdGetDatum(run->recommender->schema_oid);
-
-	rs_spi_select("SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::pg_catalog.int8"
-				  " FROM pg_catalog.pg_class c WHERE c.relnamespace = $1"
-				  " AND c.relname IN ('popularity', 'item_neighbor', 'item_factor', 'user_factor')",
-				  1, &type, &schema, 1, &result);
-	return DatumGetInt64(rs_spi_value(0, 1));
-}
-
 /* The policy's settings, with what the training found, as JSON. */
 static char *
-parameters(const RsRun *run, const RsFactorPart *factors)
+parameters(const RsRun *run, const RsNeighborPart *neighbors,
+		   const RsFactorPart *factors)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"settings\": %s, \"history_limit\": %d",
 					 run->policy->settings, run->recommender->history_limit);
+	if (neighbors)
+		appendStringInfo(&json, ", \"history_cap\": %d, \"users_cut\": %u",
+						 neighbors->settings.history_cap, neighbors->users_cut);
 	if (factors)
 	{
-		appendStringInfo(&json, ", \"initial_sd\": %g, \"loss\": [", factors->settings.initial_sd);
+		appendStringInfo(&json, ", \"alpha0\": %.9g, \"initial_sd\": %g, \"loss\": [",
+						 factors->settings.alpha0, factors->settings.initial_sd);
 		for (int i = 0; i < factors->settings.sweeps; i++)
 			appendStringInfo(&json, "%s%.9g", i ? ", " : "", factors->loss[i]);
+		appendStringInfoString(&json, "], \"sweep_seconds\": [");
+		for (int i = 0; i < factors->settings.sweeps; i++)
+			appendStringInfo(&json, "%s%.4f", i ? ", " : "", factors->seconds[i]);
 		appendStringInfoChar(&json, ']');
+		if (run->policy->stopped_at > 0)
+			appendStringInfo(&json, ", \"stopped_at\": %d", run->policy->stopped_at);
+		if (run->final->warm != NULL)
+			appendStringInfo(&json, ", \"warm_start_model\": " INT64_FORMAT,
+							 run->final->warm->model_id);
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;
@@ -230,7 +217,8 @@ parameters(const RsRun *run, const RsFactorPart *factors)
 
 /* Adds the model's row, status building. */
 static void
-insert_model(RsRun *run, const RsFactorPart *factors)
+insert_model(RsRun *run, const RsNeighborPart *neighbors,
+			 const RsFactorPart *factors)
 {
 	const RsMatrix *m = run->final->parts->matrix;
 	bool		has_time = run->recommender->has_time;
@@ -245,7 +233,7 @@ insert_model(RsRun *run, const RsFactorPart *factors)
 	args[1] = NameGetDatum(&run->policy->name);
 	args[2] = Int32GetDatum(run->policy->version);
 	args[3] = CStringGetTextDatum(rs_method_name(run->policy->method));
-	args[4] = CStringGetTextDatum(parameters(run, factors));
+	args[4] = CStringGetTextDatum(parameters(run, neighbors, factors));
 	args[5] = Int64GetDatum(run->seed);
 	args[6] = Int32GetDatum(FEATURE_VERSION);
 	args[7] = TimestampTzGetDatum(m->from);
@@ -290,23 +278,31 @@ rs_store(RsRun *run, RsStageResult *result)
 	RsFactorPart *factors = rs_parts_factors(parts, run->policy);
 	RsRecommender *r = run->recommender;
 	const RsMatrix *m = parts->matrix;
-	int64		bytes = table_bytes(run);
-	XLogRecPtr	wal = GetXLogInsertRecPtr();
+	WalUsage	before = pgWalUsage;
+	WalUsage	wal = {0};
+	int64		bytes = 0;
+	int64		total;
 	int64		rows;
 
-	insert_model(run, factors);
-	rows = store_popularity(run);
+	total = m->users.ncols + (neighbors ? neighbors->start[m->items.nrows] : 0) +
+		(factors ? (int64) m->users.ncols + m->users.nrows : 0);
+	insert_model(run, neighbors, factors);
+	rows = store_popularity(run, &bytes);
+	rs_progress_rows(rows, total);
 	if (neighbors)
-		rows += store_neighbors(run, neighbors);
+		rows += store_neighbors(run, neighbors, &bytes);
+	rs_progress_rows(rows, total);
 	if (factors)
 	{
 		rows += store_factors(run, "item", run->items, r->item_type, m->item,
-							  &m->items, factors->item, factors->settings.factors);
+							  &m->items, factors->item, factors->settings.factors, &bytes);
+		rs_progress_rows(rows, total);
 		rows += store_factors(run, "user", run->users, r->user_type, m->user,
-							  &m->users, factors->user, factors->settings.factors);
+							  &m->users, factors->user, factors->settings.factors, &bytes);
 		store_gram(run, factors);
 	}
-	finish_model(run, table_bytes(run) - bytes, (int64) (GetXLogInsertRecPtr() - wal));
+	WalUsageAccumDiff(&wal, &pgWalUsage, &before);
+	finish_model(run, bytes, (int64) wal.wal_bytes);
 	result->rows_in = m->users.start[m->users.nrows];
 	result->rows_out = rows;
 }

@@ -33,9 +33,11 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "als_job.h"
 #include "evaluate.h"
 #include "lists.h"
 #include "parts.h"
+#include "progress.h"
 #include "train.h"
 
 #define TEAM_KEY		UINT64CONST(0x7265637379730001)
@@ -51,8 +53,8 @@ extern PGDLLEXPORT void rs_train_worker(dsm_segment *seg, shm_toc *toc);
 
 /* every job there is; workers know it by its place here */
 static const RsJob *const jobs[] = {
-	&rs_job_gram, &rs_job_solve, &rs_job_neighbors, &rs_job_evaluate,
-	&rs_job_lists
+	&rs_job_gram, &rs_job_rotate, &rs_job_exact, &rs_job_cg, &rs_job_neighbors,
+	&rs_job_evaluate, &rs_job_lists
 };
 
 #define NO_MORE_JOBS	(-1)
@@ -77,6 +79,9 @@ struct RsTeam
 	ParallelContext *pcxt;		/* NULL = this backend alone */
 	TeamState  *state;
 	TeamState	own;			/* the state where there are no workers */
+	uint64		rows_done;		/* what to show of the next job */
+	uint32		rows_block;		/* 0 = nothing */
+	uint64		rows_total;
 };
 
 /* ---- memory ---- */
@@ -110,15 +115,20 @@ fits(Size bytes)
 	return (uint64) fs.f_bavail * fs.f_frsize >= bytes + SPARE_BYTES;
 }
 
-/* Says once why the run goes on in one process. */
+/* Says once that the run goes on in one process, and why. */
 static void
 work_alone(RsRun *run, Size bytes)
 {
 	run->workers = 0;
-	ereport(NOTICE,
-			(errmsg("training in one process: there are no %zu MB of shared memory to be had",
-					(bytes >> 20) + 1),
-			 errhint("Give the server a larger /dev/shm (in a container: --shm-size), or pass workers => 0.")));
+	if (bytes > 0)
+		ereport(NOTICE,
+				(errmsg("training in one process: there are no %zu MB of shared memory to be had",
+						(bytes >> 20) + 1),
+				 errhint("Give the server a larger /dev/shm (in a container: --shm-size), or pass workers => 0.")));
+	else
+		ereport(NOTICE,
+				(errmsg("training in one process: there is no worker process to be had"),
+				 errhint("Raise max_worker_processes or max_parallel_workers, or pass workers => 0.")));
 }
 
 RsShared
@@ -213,13 +223,19 @@ rs_team_begin(RsRun *run, uint64 pairs)
 	pg_atomic_init_u32(&team->state->next, 0);
 	shm_toc_insert(team->pcxt->toc, TEAM_KEY, team->state);
 	LaunchParallelWorkers(team->pcxt);
+	if (team->pcxt->nworkers_launched == 0)
+		work_alone(run, 0);
 	return team;
 }
 
-/* Takes blocks of the present job until there are none. */
+/*
+ * Takes blocks of the present job until there are none; a backend that trains
+ * (a worker has no team) shows how many have been taken by all.
+ */
 static void
-do_blocks(TeamState *state, const RsJob *job, pg_atomic_uint32 *next)
+do_blocks(TeamState *state, const RsJob *job, const RsTeam *team)
 {
+	pg_atomic_uint32 *next = &state->next;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "recsys job",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -229,6 +245,9 @@ do_blocks(TeamState *state, const RsJob *job, pg_atomic_uint32 *next)
 	while ((block = pg_atomic_fetch_add_u32(next, 1)) < state->nblocks)
 	{
 		job->block(state->arg.bytes, scratch, block);
+		if (team != NULL && team->rows_block > 0)
+			rs_progress_rows(Min(team->rows_done + (block + 1) * (uint64) team->rows_block,
+								 team->rows_total), team->rows_total);
 		CHECK_FOR_INTERRUPTS();
 	}
 	MemoryContextSwitchTo(old);
@@ -258,14 +277,24 @@ rs_team_run(RsTeam *team, const RsJob *job, const void *arg, Size size,
 	if (alone)
 	{
 		pg_atomic_init_u32(&state->next, 0);
-		do_blocks(state, job, &state->next);
+		do_blocks(state, job, team);
+		team->rows_block = 0;
 		return;
 	}
 	state->job = job_number(job);
 	pg_atomic_write_u32(&state->next, 0);
 	BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
-	do_blocks(state, job, &state->next);
+	do_blocks(state, job, team);
+	team->rows_block = 0;
 	BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
+}
+
+void
+rs_team_progress(RsTeam *team, uint64 done, uint32 per_block, uint64 total)
+{
+	team->rows_done = done;
+	team->rows_block = per_block;
+	team->rows_total = total;
 }
 
 void
@@ -305,7 +334,7 @@ rs_train_worker(dsm_segment *seg, shm_toc *toc)
 		}
 		if (state->job == NO_MORE_JOBS)
 			break;
-		do_blocks(state, jobs[state->job], &state->next);
+		do_blocks(state, jobs[state->job], NULL);
 		BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
 		phase++;
 	}

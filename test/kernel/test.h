@@ -75,6 +75,14 @@ finish(const char *name)
 	return checks_failed > 0;
 }
 
+#ifdef RS_MERGE_H
+
+/* An event as a constant: time, item, weight, flags. */
+#define E(time, item, weight, flags) \
+	{(time), (uint32_t) (flags) << 29 | (item), (weight)}
+
+#endif
+
 #ifdef RS_SIMD_H
 
 /* Runs a test at every SIMD level that the processor has. */

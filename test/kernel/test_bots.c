@@ -18,7 +18,7 @@ activity(RsEvent *e, int n)
 	RsActivity	a;
 	uint32_t   *scratch = make_room(n, sizeof(uint32_t));
 
-	qsort(e, n, sizeof(RsEvent), rs_event_compare);
+	rs_sort_events(e, n);
 	rs_activity(e, n, scratch, &a);
 	free(scratch);
 	return a;
@@ -29,17 +29,17 @@ static void
 test_hand(void)
 {
 	RsEvent		e[] = {
-		{0, 1, 1, 0}, {HOUR - 1, 2, 1, 0}, {HOUR, 3, 1, 0},
-		{DAY - 1, 1, 1, 0}, {DAY, 9, 1, 0}
+		E(0, 1, 1, 0), E(HOUR - 1, 2, 1, 0), E(HOUR, 3, 1, 0),
+		E(DAY - 1, 1, 1, 0), E(DAY, 9, 1, 0)
 	};
 	RsEvent		before[] = {
-		{-1, 1, 1, 0}, {-DAY, 2, 1, 0}, {-DAY - 1, 3, 1, 0}, {0, 4, 1, 0},
-		{-DAY, 2, 1, 0}
+		E(-1, 1, 1, 0), E(-DAY, 2, 1, 0), E(-DAY - 1, 3, 1, 0), E(0, 4, 1, 0),
+		E(-DAY, 2, 1, 0)
 	};
 	RsEvent		untimed[] = {
-		{0, 4, 1, 0}, {0, 4, 1, 0}, {0, 2, 1, 0}, {0, 4, 2, 0}
+		E(0, 4, 1, 0), E(0, 4, 1, 0), E(0, 2, 1, 0), E(0, 4, 2, 0)
 	};
-	RsEvent		ends[] = {{INT64_MIN, 1, 1, 0}, {INT64_MAX, 2, 1, 0}};
+	RsEvent		ends[] = {E(INT64_MIN, 1, 1, 0), E(INT64_MAX, 2, 1, 0)};
 	RsActivity	a;
 
 	/* the hour excludes its end: 0 and HOUR - 1, or HOUR - 1 and HOUR */
@@ -77,9 +77,9 @@ test_random(void)
 
 		for (i = 0; i < n; i++)
 		{
-			memset(&e[i], 0, sizeof(RsEvent));
-			e[i].time = (random_below(2 * span) - span) * (HOUR / 4);
-			e[i].item = random_below(20);
+			int64_t		time = (random_below(2 * span) - span) * (HOUR / 4);
+
+			e[i] = rs_event(time, random_below(20), 0, 0);
 		}
 		a = activity(e, n);
 		for (i = 0; i < n; i++)
@@ -97,7 +97,7 @@ test_random(void)
 				if ((int64_t) floor((double) e[j].time / DAY) != day)
 					continue;
 				for (k = 0; k < j; k++)
-					first &= e[k].item != e[j].item ||
+					first &= rs_event_item(&e[k]) != rs_event_item(&e[j]) ||
 						(int64_t) floor((double) e[k].time / DAY) != day;
 				on_day += first;
 			}

@@ -17,7 +17,7 @@ items_are(const RsEvent *events, int n, const uint32_t *items)
 	int			i;
 
 	for (i = 0; i < n; i++)
-		if (events[i].item != items[i])
+		if (rs_event_item(&events[i]) != items[i])
 			return false;
 	return true;
 }
@@ -27,9 +27,9 @@ static void
 test_positive(void)
 {
 	static const RsEvent source[] = {
-		{40, 1, 1, RS_POSITIVE}, {50, 2, 1, RS_OWNED}, {10, 3, .5, BOTH},
-		{60, 4, 1, 0}, {70, 5, 0, RS_POSITIVE}, {80, 6, -1, RS_POSITIVE},
-		{90, 7, NAN, RS_POSITIVE}, {-5, 9, 2, RS_POSITIVE}
+		E(40, 1, 1, RS_POSITIVE), E(50, 2, 1, RS_OWNED), E(10, 3, .5, BOTH),
+		E(60, 4, 1, 0), E(70, 5, 0, RS_POSITIVE), E(80, 6, -1, RS_POSITIVE),
+		E(90, 7, NAN, RS_POSITIVE), E(-5, 9, 2, RS_POSITIVE)
 	};
 	static const uint32_t kept[] = {1, 3, 9};
 	RsEvent		e[8];
@@ -37,7 +37,7 @@ test_positive(void)
 	memcpy(e, source, sizeof(source));
 	CHECK(rs_newest_positive(e, 8, 100) == 3);
 	CHECK(items_are(e, 3, kept));
-	CHECK(e[1].time == 10 && e[1].weight == .5f && e[1].flags == BOTH);
+	CHECK(e[1].time == 10 && e[1].weight == .5f && rs_event_flags(&e[1]) == BOTH);
 	memcpy(e, source, sizeof(source));
 	CHECK(rs_newest_positive(e, 8, 3) == 3 && items_are(e, 3, kept));
 
@@ -53,8 +53,8 @@ static void
 test_limit(void)
 {
 	static const RsEvent source[] = {
-		{30, 1, 1, RS_POSITIVE}, {99, 2, 1, RS_OWNED}, {50, 3, 1, RS_POSITIVE},
-		{10, 4, 1, RS_POSITIVE}, {40, 5, 1, BOTH}
+		E(30, 1, 1, RS_POSITIVE), E(99, 2, 1, RS_OWNED), E(50, 3, 1, RS_POSITIVE),
+		E(10, 4, 1, RS_POSITIVE), E(40, 5, 1, BOTH)
 	};
 	static const uint32_t three[] = {1, 3, 5};
 	static const uint32_t two[] = {3, 5};
@@ -65,7 +65,7 @@ test_limit(void)
 	memcpy(e, source, sizeof(source));
 	CHECK(rs_newest_positive(e, 5, 2) == 2 && items_are(e, 2, two));
 	memcpy(e, source, sizeof(source));
-	CHECK(rs_newest_positive(e, 5, 1) == 1 && e[0].item == 3);
+	CHECK(rs_newest_positive(e, 5, 1) == 1 && rs_event_item(&e[0]) == 3);
 	memcpy(e, source, sizeof(source));
 	CHECK(rs_newest_positive(e, 5, 0) == 0);
 }
@@ -76,10 +76,10 @@ test_ties(void)
 {
 	static const uint32_t first[] = {2, 3, 8};
 	RsEvent		e[] = {
-		{7, 2, 1, 1}, {7, 3, 1, 1}, {7, 4, 1, 1}, {7, 5, 1, 1}, {9, 8, 1, 1}
+		E(7, 2, 1, 1), E(7, 3, 1, 1), E(7, 4, 1, 1), E(7, 5, 1, 1), E(9, 8, 1, 1)
 	};
-	RsEvent		timeless[] = {{0, 2, 1, 1}, {0, 3, 1, 1}, {0, 8, 1, 1}, {0, 9, 1, 1}};
-	RsEvent		ends[] = {{INT64_MIN, 1, 1, 1}, {INT64_MAX, 2, 1, 1}, {0, 3, 1, 1}};
+	RsEvent		timeless[] = {E(0, 2, 1, 1), E(0, 3, 1, 1), E(0, 8, 1, 1), E(0, 9, 1, 1)};
+	RsEvent		ends[] = {E(INT64_MIN, 1, 1, 1), E(INT64_MAX, 2, 1, 1), E(0, 3, 1, 1)};
 
 	CHECK(rs_newest_positive(e, 5, 3) == 3 && items_are(e, 3, first));
 	CHECK(rs_newest_positive(timeless, 4, 3) == 3 && items_are(timeless, 3, first));
@@ -93,10 +93,10 @@ wanted(const RsEvent *events, int n, int at, int limit)
 	int			newer = 0;
 	int			i;
 
-	if (!(events[at].flags & RS_POSITIVE) || events[at].weight <= 0)
+	if (!(rs_event_flags(&events[at]) & RS_POSITIVE) || events[at].weight <= 0)
 		return false;
 	for (i = 0; i < n; i++)
-		newer += (events[i].flags & RS_POSITIVE) && events[i].weight > 0 &&
+		newer += (rs_event_flags(&events[i]) & RS_POSITIVE) && events[i].weight > 0 &&
 			(events[i].time > events[at].time ||
 			 (events[i].time == events[at].time && i < at));
 	return newer < limit;
@@ -121,11 +121,11 @@ test_random(void)
 
 		for (i = 0; i < n; i++)
 		{
-			memset(&source[i], 0, sizeof(RsEvent));
-			source[i].time = random_below(12) - 3;
-			source[i].item = 3 * i + random_below(3);
-			source[i].weight = (float) random_below(4) - 1;
-			source[i].flags = random_below(4);
+			int64_t		time = random_below(12) - 3;
+			uint32_t	item = 3 * i + random_below(3);
+			float		weight = (float) random_below(4) - 1;
+
+			source[i] = rs_event(time, item, weight, random_below(4));
 		}
 		memcpy(e, source, sizeof(RsEvent) * n);
 		kept = rs_newest_positive(e, n, limit);
@@ -149,10 +149,7 @@ test_cap(void)
 	int			i;
 
 	for (i = 0; i < 3; i++)
-	{
-		e[i].item = i;
-		e[i].flags = RS_POSITIVE;
-	}
+		e[i] = rs_event(0, i, 0, RS_POSITIVE);
 	e[0].weight = INFINITY;
 	e[1].weight = 3e38f;
 	e[2].weight = 2;

@@ -14,7 +14,7 @@
 static int
 merge(RsEvent *events, int n, int64_t as_of, RsMergeRule rule, int64_t window)
 {
-	qsort(events, n, sizeof(RsEvent), rs_event_compare);
+	rs_sort_events(events, n);
 	return rs_merge_events(events, n, as_of, rule, window);
 }
 
@@ -23,8 +23,8 @@ static void
 test_rules(void)
 {
 	static const RsEvent source[] = {
-		{30, 5, 2, RS_POSITIVE}, {10, 5, 4, RS_POSITIVE},
-		{20, 5, 1, RS_POSITIVE}, {15, 3, 9, 0}
+		E(30, 5, 2, RS_POSITIVE), E(10, 5, 4, RS_POSITIVE),
+		E(20, 5, 1, RS_POSITIVE), E(15, 3, 9, 0)
 	};
 	static const float expected[] = {4, 7, 2};
 	RsEvent		e[4];
@@ -34,10 +34,10 @@ test_rules(void)
 	{
 		memcpy(e, source, sizeof(source));
 		CHECK(merge(e, 4, 100, (RsMergeRule) rule, 0) == 2);
-		CHECK(e[0].item == 3 && e[0].weight == 9 && e[0].time == 15);
-		CHECK(e[0].flags == 0);
-		CHECK(e[1].item == 5 && e[1].weight == expected[rule]);
-		CHECK(e[1].time == 30 && e[1].flags == RS_POSITIVE);
+		CHECK(rs_event_item(&e[0]) == 3 && e[0].weight == 9 && e[0].time == 15);
+		CHECK(rs_event_flags(&e[0]) == 0);
+		CHECK(rs_event_item(&e[1]) == 5 && e[1].weight == expected[rule]);
+		CHECK(e[1].time == 30 && rs_event_flags(&e[1]) == RS_POSITIVE);
 	}
 
 	/* as it was at 20, itself included */
@@ -55,13 +55,13 @@ static void
 test_positive(void)
 {
 	RsEvent		e[] = {
-		{1, 1, 8, RS_OWNED}, {2, 1, 3, RS_POSITIVE}, {3, 1, 9, 0},
-		{1, 2, 8, RS_OWNED}, {2, 2, 9, 0}
+		E(1, 1, 8, RS_OWNED), E(2, 1, 3, RS_POSITIVE), E(3, 1, 9, 0),
+		E(1, 2, 8, RS_OWNED), E(2, 2, 9, 0)
 	};
 
 	CHECK(merge(e, 5, 10, RS_MERGE_MAX, 0) == 2);
-	CHECK(e[0].weight == 3 && e[0].flags == BOTH && e[0].time == 3);
-	CHECK(e[1].weight == 9 && e[1].flags == RS_OWNED && e[1].time == 2);
+	CHECK(e[0].weight == 3 && rs_event_flags(&e[0]) == BOTH && e[0].time == 3);
+	CHECK(e[1].weight == 9 && rs_event_flags(&e[1]) == RS_OWNED && e[1].time == 2);
 }
 
 /* A stream of equal events is thinned to one per window. */
@@ -69,11 +69,11 @@ static void
 test_repeats(void)
 {
 	static const RsEvent source[] = {
-		{0, 1, 1, 1}, {5, 1, 1, 1}, {10, 1, 1, 1}, {11, 1, 1, 1}, {21, 1, 1, 1},
-		{22, 1, 2, 1}, {23, 1, 1, 1}
+		E(0, 1, 1, 1), E(5, 1, 1, 1), E(10, 1, 1, 1), E(11, 1, 1, 1), E(21, 1, 1, 1),
+		E(22, 1, 2, 1), E(23, 1, 1, 1)
 	};
 	RsEvent		e[7];
-	RsEvent		ends[] = {{INT64_MIN, 1, 1, 1}, {INT64_MAX, 1, 1, 1}};
+	RsEvent		ends[] = {E(INT64_MIN, 1, 1, 1), E(INT64_MAX, 1, 1, 1)};
 
 	/* kept: 0, 11, 22 (another weight) and 23 */
 	memcpy(e, source, sizeof(source));
@@ -114,7 +114,7 @@ test_order(void)
 		e[i].weight = weight[i];
 	for (i = 0; i < 7; i++)
 		for (j = 0; j < 7; j++)
-			CHECK(rs_event_compare(&e[i], &e[j]) == (i > j) - (i < j));
+			CHECK(rs_event_before(&e[i], &e[j]) == (i < j));
 	CHECK(merge(e, 7, 0, RS_MERGE_MAX, 0) == 1 && e[0].weight == INFINITY);
 	e[0].weight = NAN;
 	e[1].weight = -3;
@@ -134,27 +134,27 @@ expect(const RsEvent *events, int n, uint32_t item, int64_t as_of,
 	int			j;
 
 	memset(out, 0, sizeof(*out));
-	out->item = item;
+	rs_event_set_item(out, item);
 	for (i = 0; i < n && events[i].time <= as_of; i++)
 	{
 		bool		repeat = false;
 
-		if (events[i].item != item)
+		if (rs_event_item(&events[i]) != item)
 			continue;
 		for (j = 0; j < i; j++)
 			repeat |= kept[j] && events[j].weight == events[i].weight &&
-				events[j].flags == events[i].flags &&
+				rs_event_flags(&events[j]) == rs_event_flags(&events[i]) &&
 				events[i].time - events[j].time <= window;
 		if (repeat)
 			continue;
 		kept[i] = true;
 		out->time = events[i].time;
-		out->flags |= events[i].flags;
-		positive |= (events[i].flags & RS_POSITIVE) != 0;
+		rs_event_set_flags(out, rs_event_flags(out) | rs_event_flags(&events[i]));
+		positive |= (rs_event_flags(&events[i]) & RS_POSITIVE) != 0;
 	}
 	for (i = 0; i < n; i++)
 	{
-		if (!kept[i] || (positive && !(events[i].flags & RS_POSITIVE)))
+		if (!kept[i] || (positive && !(rs_event_flags(&events[i]) & RS_POSITIVE)))
 			continue;
 		if (rule == RS_MERGE_SUM)
 			out->weight += events[i].weight;
@@ -188,14 +188,14 @@ test_random(void)
 
 		for (i = 0; i < n; i++)
 		{
-			memset(&source[i], 0, sizeof(RsEvent));
-			source[i].time = random_below(40) - 3;
-			source[i].item = random_below(5);
-			source[i].weight = (float) random_below(4);
-			source[i].flags = random_below(4);
+			int64_t		time = random_below(40) - 3;
+			uint32_t	which = random_below(5);
+			float		weight = (float) random_below(4);
+
+			source[i] = rs_event(time, which, weight, random_below(4));
 		}
 		memcpy(e, source, sizeof(RsEvent) * n);
-		qsort(source, n, sizeof(RsEvent), rs_event_compare);
+		rs_sort_events(source, n);
 		merged = merge(e, n, as_of, rule, window);
 		for (item = 0; item < 5; item++)
 		{
@@ -203,9 +203,9 @@ test_random(void)
 
 			if (!expect(source, n, item, as_of, rule, window, &wanted))
 				continue;
-			same &= at < merged && e[at].item == item &&
+			same &= at < merged && rs_event_item(&e[at]) == item &&
 				e[at].weight == wanted.weight && e[at].time == wanted.time &&
-				e[at].flags == wanted.flags;
+				rs_event_flags(&e[at]) == rs_event_flags(&wanted);
 			at++;
 		}
 		CHECK(same && at == merged);

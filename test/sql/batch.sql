@@ -94,6 +94,39 @@ WITH b AS (SELECT user_id, rank, item_id, score, source, reason, because_item_id
 SELECT (SELECT count(*) FROM (SELECT * FROM b EXCEPT SELECT * FROM r) d) AS only_in_batch,
 	(SELECT count(*) FROM (SELECT * FROM r EXCEPT SELECT * FROM b) d) AS only_in_recommend;
 
+-- returns netted and weights that fade, from all events and where the newest
+-- alone do not tell what is left; ages are those of the transaction, as recommend's
+CREATE TABLE batch.sale AS
+SELECT hashint4(n) & 31 AS who, (hashint4(n + 7000000) & 31) AS what, (ARRAY[1, 2, 3, -1, -2])[1 + (hashint4(n + 14000000) & 1048575) % 5] AS quantity,
+	timestamptz '2025-01-01' + n * interval '1 hour' AS sold_at
+FROM generate_series(1, 2000) n;
+CREATE INDEX ON batch.sale (who, sold_at);
+CREATE INDEX ON batch.sale (what, sold_at);
+SELECT recsys.create_recommender('sold', 'batch.sale', 'who', 'what', 'sold_at', 'quantity', weight_rule => 'value', merge => 'sum',
+	settings => '{"returns": "net", "weight_half_life": "20 days"}');
+CALL recsys.retrain('sold', evaluate => false);
+CREATE FUNCTION batch.sold_differences(OUT users int8, OUT only_in_batch int8, OUT only_in_recommend int8) LANGUAGE sql AS $$
+	WITH b AS (SELECT user_id, rank, item_id, score, source, reason, because_item_id FROM sold.recommendation),
+		r AS (SELECT u.user_id, l.* FROM (SELECT DISTINCT user_id FROM sold.interaction) u, sold.recommend(u.user_id, 40) l)
+	SELECT (SELECT count(DISTINCT user_id) FROM b),
+		(SELECT count(*) FROM (SELECT * FROM b EXCEPT SELECT * FROM r) d),
+		(SELECT count(*) FROM (SELECT * FROM r EXCEPT SELECT * FROM b) d)
+$$;
+BEGIN;
+SELECT recsys.recommend_all('sold', 40) > 300 AS many;
+SELECT * FROM batch.sold_differences();
+COMMIT;
+SELECT recsys.alter_recommender('sold', settings => '{"history_limit": 2}');
+BEGIN;
+SELECT recsys.recommend_all('sold', 40) > 300 AS many;
+SELECT * FROM batch.sold_differences();
+COMMIT;
+-- nothing is listed that stands, whatever was taken back before or after
+SELECT count(*) FROM (SELECT who, what FROM
+		(SELECT s.*, sum(quantity) OVER w AS p FROM batch.sale s WINDOW w AS (PARTITION BY who, what ORDER BY sold_at)) s
+		GROUP BY who, what HAVING (array_agg(p ORDER BY sold_at DESC))[1] > least(0, min(p))) stands
+	JOIN sold.recommendation r ON r.user_id = stands.who AND r.item_id = stands.what;
+
 -- what it refuses
 SELECT recsys.recommend_all('nonesuch');
 SELECT recsys.recommend_all('lists', 0);
@@ -127,7 +160,7 @@ SET ROLE regress_batch_app;
 SELECT recsys.recommend_all('owned', policy => 'popularity');
 RESET ROLE;
 
-SELECT recsys.drop_recommender(r) FROM unnest('{lists,names,owned}'::name[]) r;
+SELECT recsys.drop_recommender(r) FROM unnest('{lists,names,sold,owned}'::name[]) r;
 DROP SCHEMA batch CASCADE;
 REVOKE CREATE ON DATABASE :DBNAME FROM regress_batch_owner;
 DROP ROLE regress_batch_owner, regress_batch_app;

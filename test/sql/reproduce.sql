@@ -25,7 +25,7 @@ BEGIN
 		RETURN NEXT;
 	END LOOP;
 	part := 'recsys.model';
-	SELECT 1, md5(concat_ws('|', parameters, seed, data_from, data_until, users, items, interactions, data_checksum))
+	SELECT 1, md5(concat_ws('|', parameters - 'sweep_seconds', seed, data_from, data_until, users, items, interactions, data_checksum))
 	INTO rows, checksum FROM recsys.model WHERE model_id = id;
 	RETURN NEXT;
 	part := 'recsys.model_gram';

@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * als_job.h
+ *	  What the processes of a team do in a half sweep of ALS.
+ *
+ * One side's rows are solved, the other's are fixed.  By conjugate gradients
+ * both are turned into the basis of the eigenvectors of the other's Gram
+ * matrix first; see kernel/als_cg.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RS_ALS_JOB_H
+#define RS_ALS_JOB_H
+
+#include "parts.h"
+
+#define RS_GRAM_SLICES	16		/* whatever the number of processes */
+#define RS_BLOCK_ROWS	96		/* a multiple of what the kernel turns at once */
+
+typedef struct RsGramArg
+{
+	RsShared	x;				/* n x f */
+	RsShared	slice;			/* RS_GRAM_SLICES x f x f */
+	uint32		n;
+	int			f;
+} RsGramArg;
+
+extern const RsJob rs_job_gram;
+
+typedef struct RsRotateArg
+{
+	RsShared	x;				/* n x f */
+	RsShared	basis;
+	uint32		n;
+	int			f;
+} RsRotateArg;
+
+extern const RsJob rs_job_rotate;
+
+typedef struct RsSolveArg
+{
+	RsFactorSettings settings;
+	RsSharedCsr pairs;			/* rows to solve */
+	RsShared	other;
+	RsShared	gram;			/* of other: for exact rows */
+	RsShared	basis;			/* of other: for conjugate gradients */
+	RsShared	x;				/* rows x factors */
+	RsShared	loss;			/* by block; its rows' share of the loss */
+	RsShared	ridge;			/* by block; sum of the rows' ridge |x|^2 */
+} RsSolveArg;
+
+extern const RsJob rs_job_exact;
+extern const RsJob rs_job_cg;
+
+/* how many blocks a job over n rows has */
+extern uint32 rs_row_blocks(uint32 n);
+
+#endif							/* RS_ALS_JOB_H */
