@@ -132,7 +132,11 @@ allocate(RsLists *l, RsMethod method)
 
 /* ---- rows ---- */
 
-/* Removes the rows of the batch's users. */
+/*
+ * Removes the rows of the batch's users.  Which ids are equal is for the
+ * source's collation to say; deterministic ones agree with the table's own,
+ * which its index has.
+ */
 static void
 delete_rows(RsLists *l)
 {
@@ -141,6 +145,8 @@ delete_rows(RsLists *l)
 	uint32		n = l->arg.batch.n;
 	Datum	   *users = palloc_extended((n + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
 	const RsTarget *target = l->arg.batch.target.local;
+	const char *collate = OidIsValid(r->user_collation) &&
+		!get_collation_isdeterministic(r->user_collation) ? rs_user_collate(r) : "";
 	Datum		array;
 	int16		typlen;
 	bool		typbyval;
@@ -150,7 +156,7 @@ delete_rows(RsLists *l)
 		users[i] = rs_idmap_datum(l->users, target[i].user);
 	get_typlenbyvalalign(r->user_type, &typlen, &typbyval, &typalign);
 	array = PointerGetDatum(construct_array(users, n, r->user_type, typlen, typbyval, typalign));
-	if (SPI_execute_with_args(psprintf("DELETE FROM %s.recommendation r WHERE r.user_id = ANY ($1)", r->schema),
+	if (SPI_execute_with_args(psprintf("DELETE FROM %s.recommendation r WHERE r.user_id%s = ANY ($1)", r->schema, collate),
 							  1, &type, &array, NULL, false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete old lists");
 }

@@ -54,15 +54,11 @@ check_users_query(const RsListing *listing)
 	return query;
 }
 
-/* The type and collation of user ids, to cast to. */
-static char *
-user_type(const RsRecommender *r)
+const char *
+rs_user_collate(const RsRecommender *r)
 {
-	char	   *type = format_type_extended(r->user_type, -1, FORMAT_TYPE_FORCE_QUALIFY);
-
-	if (!OidIsValid(r->user_collation))
-		return type;
-	return psprintf("%s COLLATE %s", type, generate_collation_name(r->user_collation));
+	return OidIsValid(r->user_collation) ?
+		psprintf(" COLLATE %s", generate_collation_name(r->user_collation)) : "";
 }
 
 /*
@@ -77,9 +73,10 @@ events_query(const RsLists *l)
 
 	initStringInfo(&sql);
 	if (l->listing->users != NULL)
-		appendStringInfo(&sql, "WITH u AS MATERIALIZED (SELECT DISTINCT q.user_id::%s AS user_id FROM (\n%s\n) q (user_id)"
+		appendStringInfo(&sql, "WITH u AS MATERIALIZED (SELECT DISTINCT q.user_id::%s%s AS user_id FROM (\n%s\n) q (user_id)"
 						 " WHERE q.user_id IS NOT NULL)",
-						 user_type(r), check_users_query(l->listing));
+						 format_type_extended(r->user_type, -1, FORMAT_TYPE_FORCE_QUALIFY),
+						 rs_user_collate(r), check_users_query(l->listing));
 	else if (r->has_dislikes)
 		appendStringInfo(&sql, "WITH u AS MATERIALIZED (SELECT DISTINCT i.user_id FROM %s.interaction i)", r->schema);
 	appendStringInfo(&sql, " SELECT %s.user_id, %s, false", l->listing->users ? "u" : "i", rs_log_columns(r));

@@ -67,6 +67,9 @@ extern void rs_lists_run(RsLists *l);
 /* batch_users.c: reads all users, runs the batch whenever it is full */
 extern void rs_lists_read(RsLists *l);
 
+/* COLLATE of the source's user ids, or nothing */
+extern const char *rs_user_collate(const RsRecommender *r);
+
 /* batch_job.c */
 extern const RsJob rs_job_lists;
 

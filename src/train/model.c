@@ -155,6 +155,7 @@ copy_factors(RsRun *run, MemoryContext context, const RsModel *m)
 	part->settings.alpha0 = m->alpha0;
 	part->settings.lambda = m->lambda;
 	part->settings.nu = m->nu;
+	part->asked = part->settings;
 	part->shared_item = share_copy(run, context, m->item_factor, m->nitems * f * sizeof(float), "item factors");
 	part->shared_gram = share_copy(run, context, m->gram, f * f * sizeof(float), "item factors");
 	part->item = part->shared_item.local;
@@ -180,7 +181,7 @@ rs_model_parts(RsRun *run, MemoryContext context, RsModel *m, RsMethod method,
 	{
 		RsFactorPart *part = copy_factors(run, context, m);
 
-		policy->factors = part->settings;
+		policy->factors = part->asked;
 		parts->factors = list_make1(part);
 	}
 	MemoryContextSwitchTo(old);

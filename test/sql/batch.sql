@@ -98,7 +98,7 @@ SELECT (SELECT count(*) FROM (SELECT * FROM b EXCEPT SELECT * FROM r) d) AS only
 -- alone do not tell what is left; ages are those of the transaction, as recommend's
 CREATE TABLE batch.sale AS
 SELECT hashint4(n) & 31 AS who, (hashint4(n + 7000000) & 31) AS what, (ARRAY[1, 2, 3, -1, -2])[1 + (hashint4(n + 14000000) & 1048575) % 5] AS quantity,
-	timestamptz '2025-01-01' + n * interval '1 hour' AS sold_at
+	now() - n * interval '1 hour' AS sold_at
 FROM generate_series(1, 2000) n;
 CREATE INDEX ON batch.sale (who, sold_at);
 CREATE INDEX ON batch.sale (what, sold_at);
@@ -126,6 +126,22 @@ SELECT count(*) FROM (SELECT who, what FROM
 		(SELECT s.*, sum(quantity) OVER w AS p FROM batch.sale s WINDOW w AS (PARTITION BY who, what ORDER BY sold_at)) s
 		GROUP BY who, what HAVING (array_agg(p ORDER BY sold_at DESC))[1] > least(0, min(p))) stands
 	JOIN sold.recommendation r ON r.user_id = stands.who AND r.item_id = stands.what;
+
+-- ids that are equal though not the same are one user, and one item
+CREATE COLLATION batch.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE batch.folk (who text COLLATE batch.ci, what text COLLATE batch.ci, at timestamptz);
+INSERT INTO batch.folk VALUES ('Ann', 'Cup', '2025-01-01'), ('ANN', 'pot', '2025-01-02'), ('ann', 'CUP', '2025-01-03'),
+	('Bob', 'cup', '2025-01-01'), ('bob', 'jug', '2025-01-04'), ('Cid', 'Jug', '2025-01-02'), ('cid', 'POT', '2025-01-02'), ('cid', 'mat', '2025-01-03');
+CREATE INDEX ON batch.folk (who, at);
+CREATE INDEX ON batch.folk (what, at);
+SELECT recsys.create_recommender('folk', 'batch.folk', 'who', 'what', 'at');
+CALL recsys.retrain('folk', evaluate => false);
+SELECT recsys.recommend_all('folk') AS rows;
+SELECT lower(user_id), count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM folk.recommend(user_id) l
+	WHERE (l.rank, l.item_id, l.score, l.source, l.reason) = (r.rank, r.item_id, r.score, r.source, r.reason))) AS different
+FROM folk.recommendation r GROUP BY 1 ORDER BY 1;
+SELECT recsys.recommend_all('folk', 1, 'VALUES (''bOB''), (''cid''), (''BOB'')') AS rows;
+SELECT lower(user_id), count(*) FROM folk.recommendation GROUP BY 1 ORDER BY 1;
 
 -- what it refuses
 SELECT recsys.recommend_all('nonesuch');
@@ -160,7 +176,7 @@ SET ROLE regress_batch_app;
 SELECT recsys.recommend_all('owned', policy => 'popularity');
 RESET ROLE;
 
-SELECT recsys.drop_recommender(r) FROM unnest('{lists,names,sold,owned}'::name[]) r;
+SELECT recsys.drop_recommender(r) FROM unnest('{lists,names,sold,folk,owned}'::name[]) r;
 DROP SCHEMA batch CASCADE;
 REVOKE CREATE ON DATABASE :DBNAME FROM regress_batch_owner;
 DROP ROLE regress_batch_owner, regress_batch_app;
