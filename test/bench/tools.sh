@@ -43,8 +43,8 @@ sql() { psql -XAtq -v ON_ERROR_STOP=1 -c "$1"; }
 
 # seconds of the second statement, after the first in the same session
 seconds_of() {
-	psql -XAtq -v ON_ERROR_STOP=1 -o /dev/null -c "$1" -c '\timing on' -c "$2" |
-		sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | awk '{ print $1 / 1000 }'
+	psql -XAtq -v ON_ERROR_STOP=1 -o /dev/null -c "$1" -c '\timing on' -c "$2" >"$dir/timing" || return 1
+	sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' "$dir/timing" | awk '{ print $1 / 1000 }'
 }
 
 # train recommender $1 with a policy of method $2 and settings $3, if given and
