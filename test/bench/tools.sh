@@ -83,7 +83,7 @@ table_begin() {
 	mkdir -p "$(dirname "$CSV")" &&
 		say "size,measure,value,unit,reference,reference_value,reference_unit,ratio,claim,met" >"$CSV" || exit 1
 	say ""
-	awk 'BEGIN { printf "%-6s %-40s %10s %-9s  %-36s %10s %-9s %8s  %s\n", "size", "measure", "value", "unit", "beside", "value", "unit", "ratio", "claim" }'
+	awk 'BEGIN { printf "%-6s %-46s %10s %-9s  %-36s %10s %-9s %8s  %s\n", "size", "measure", "value", "unit", "beside", "value", "unit", "ratio", "claim" }'
 }
 
 # note VALUE UNIT MEASURE [BESIDE_VALUE BESIDE_UNIT BESIDE [CLAIM]]; the claim,
@@ -109,9 +109,9 @@ note() {
 				x = ratio == "" ? value + 0 : ratio
 				met = (c[1] == ">=" ? x >= c[2] + 0 : x <= c[2] + 0) ? "yes" : "no"
 			}
-			printf "%-6s %-40s %10s %-9s  %-36s %10s %-9s %8s  %s\n", size, measure, short(value), unit, beside, short(other), other_unit,
+			printf "%-6s %-46s %10s %-9s  %-36s %10s %-9s %8s  %s\n", size, measure, short(value), unit, beside, short(other), other_unit,
 				ratio == "" ? "" : sprintf("%.3g", ratio), claim == "" ? "" : claim " " (met == "yes" ? "met" : "NOT MET")
-			printf "%s,%s,%s,%s,%s,%s,%s,%s,%s,%s\n", size, measure, value, unit, beside, other, other_unit, ratio, claim, met >> csv
+			printf "%s,\"%s\",%s,%s,\"%s\",%s,%s,%s,%s,%s\n", size, measure, value, unit, beside, other, other_unit, ratio, claim, met >> csv
 		}'
 }
 
