@@ -318,7 +318,7 @@ rs_factors_sweep(RsRun *run, RsTeam *team, RsSplit *split, RsFactorPart *p,
 	/* the items may have been turned since their Gram matrix was taken */
 	if (!finish)
 		gram_matrix(&t, p->shared_item, t.m->items.nrows, p->gram);
-	p->settings.sweeps = sweeps;
+	p->asked.sweeps = p->settings.sweeps = sweeps;
 	MemoryContextDelete(scratch);
 }
 

@@ -94,7 +94,7 @@ get_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 
 		if (kept->factors == NULL)
 			continue;
-		have = kept->factors->settings;
+		have = kept->factors->asked;
 		if (kept->factors->done > settings->sweeps)
 			continue;
 		have.sweeps = settings->sweeps;
@@ -122,6 +122,7 @@ static RsNeighborPart *
 get_neighbors(RsRun *run, RsTeam *team, const RsCoocSettings *settings)
 {
 	RsSplit		piece = *run->validation;
+	RsParts		one = {0};
 	Kept	   *found;
 	ListCell   *cell;
 
@@ -139,6 +140,10 @@ get_neighbors(RsRun *run, RsTeam *team, const RsCoocSettings *settings)
 					  sizeof(RsNeighbor));
 	piece.context = found->context;
 	found->neighbors = rs_train_neighbors(run, team, &piece, settings);
+	/* an evaluation shares them, which is to go with the same context */
+	one.neighbors = list_make1(found->neighbors);
+	piece.parts = &one;
+	rs_parts_share(run, &piece);
 	return found->neighbors;
 }
 
