@@ -6,7 +6,7 @@ MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
 KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr eigen \
-	explicit group history merge metric rank returns score select simd stats topk window)
+	explicit fold_in group history merge metric rank rating returns score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/array.o src/idmap.o src/owner.o src/registry.o src/stream.o
@@ -20,8 +20,9 @@ OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric
 # recsys_train.so: reached by load_external_function; links OpenBLAS
 TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o src/train/estimate.o \
 	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
-	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/neighbors.o \
-	src/train/ranker.o src/train/evaluate.o src/train/outcome.o \
+	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/explicit.o \
+	src/train/bpr.o src/train/neighbors.o \
+	src/train/ranker.o src/train/evaluate.o src/train/outcome.o src/train/ratings.o \
 	src/train/store.o
 
 # the install script is the parts in this order

@@ -22,6 +22,7 @@
 
 #include "serve.h"
 #include "kernel/history.h"
+#include "kernel/rating.h"
 
 #define EVENTS_PER_ITEM		5	/* read so many events per item of the limit */
 
@@ -195,6 +196,41 @@ take_known(const RsModel *m, const RsRecommender *r, Events *e, int merged,
 	}
 }
 
+/*
+ * Keeps of the events read the ratings that the model can score from; their
+ * items are numbered in the order of the ids.
+ */
+static void
+take_rated(const RsModel *m, const RsRecommender *r, const Events *e, RsHistory *h)
+{
+	RsRating   *ratings = palloc_extended((e->n + 1) * sizeof(RsRating), MCXT_ALLOC_HUGE);
+	int			n = 0;
+
+	for (int i = 0; i < e->n; i++)
+	{
+		const RsQuantified *q = &e->log[i];
+
+		if (!isfinite(q->quantity))
+			continue;
+		ratings[n].time = q->event.time;
+		ratings[n].item = rs_event_item(&q->event);
+		ratings[n++].value = q->quantity;
+	}
+	n = rs_recent_ratings(ratings, rs_newest_ratings(ratings, n), r->history_limit);
+	h->column = palloc((n + 1) * sizeof(uint32));
+	h->weight = palloc((n + 1) * sizeof(float));
+	for (int i = 0; i < n; i++)
+	{
+		uint32		column = rs_idmap_find(m->items, rs_idmap_datum(e->items, ratings[i].item));
+
+		if (column == RS_NO_ID)
+			continue;
+		h->column[h->n] = column;
+		h->weight[h->n++] = ratings[i].value;
+	}
+	pfree(ratings);
+}
+
 /* Clear words for a view that went with its source. */
 static void
 check_source(const RsRecommender *r)
@@ -216,8 +252,9 @@ RsHistory *
 rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 				   bool has_as_of, TimestampTz as_of)
 {
+	bool		rated = (m->fold.kind == RS_KIND_RATING);
 	const char *columns = psprintf("i.item_id, i.weight, i.interacted_at, i.positive, i.owned, %s",
-								   r->returns_netted ? "i.value" : "1::pg_catalog.float8");
+								   r->returns_netted || rated ? "i.value" : "1::pg_catalog.float8");
 	RsHistory  *h = palloc0(sizeof(RsHistory));
 	int			limit = r->history_limit * EVENTS_PER_ITEM;
 	Events		e = {0};
@@ -252,11 +289,17 @@ rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 		hide_rows(r, psprintf("SELECT DISTINCT d.item_id FROM %s.dislike d WHERE d.user_id = $1%s",
 							  r->schema, until("d", has_as_of)),
 				  user, has_as_of, as_of, h->hidden);
-	take_known(m, r, &e, merged, h);
+	if (rated)
+		take_rated(m, r, &e, h);
+	else
+		take_known(m, r, &e, merged, h);
 	return h;
 }
 
-/* History of a session: these items, the latest last, each once, weight 1. */
+/*
+ * History of a session: these items, the latest last, each once, weight 1; to
+ * a model of ratings they are the user's best.
+ */
 RsHistory *
 rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 {
@@ -276,5 +319,7 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 			rs_idmap_add(h->hidden, values[i]);
 	}
 	take_known(m, r, &e, merge_log(r, &e, RS_MERGE_LAST, 0), h);
+	for (int i = 0; i < h->n && m->fold.kind == RS_KIND_RATING; i++)
+		h->weight[i] = m->highest;
 	return h;
 }

@@ -144,6 +144,11 @@ describe(const RsRequest *q, uint32 column, Listed *row)
 		row->because = rs_idmap_datum(q->m->items, because);
 		row->reason = psprintf("goes with \"%s\"", q->label[because]);
 	}
+	else if (q->factor != NULL && q->m->fold.kind == RS_KIND_RATING)
+	{
+		row->source = "factor";
+		row->reason = psprintf("would be rated about %.1f", row->score);
+	}
 	else if (q->factor != NULL && q->factor[column] > 0)
 	{
 		row->source = "factor";

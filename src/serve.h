@@ -14,6 +14,7 @@
 
 #include "idmap.h"
 #include "registry.h"
+#include "kernel/fold_in.h"
 #include "kernel/merge.h"
 
 /* ---- cache.c: a model in memory ---- */
@@ -27,16 +28,13 @@ typedef struct RsModel
 	int64		model_id;
 	bool		partial;		/* row-level security may hide rows of it */
 	RsMethod	method;
-	double		alpha0;
-	double		lambda;
-	double		nu;
 	double		blend;
 	RsIdMap    *items;			/* numbered in the order of the ids */
 	uint32		nitems;
 	float	   *popularity;		/* 0 .. 1 */
-	int			factors;		/* 0 = the model has none */
-	float	   *item_factor;	/* nitems x factors */
-	float	   *gram;
+	RsFoldIn	fold;			/* its factors: 0 = the model has none */
+	float	   *row;			/* nitems x fold.width */
+	float		highest;		/* rating trained on, of method explicit */
 } RsModel;
 
 /* the model and the method by which a policy (NULL: the live one) scores */
@@ -46,9 +44,10 @@ extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsMethod *met
 
 typedef struct RsHistory
 {
-	int			n;				/* positive items that the model knows */
+	int			n;				/* positive items that the model knows, or where
+								 * it is one of ratings those rated */
 	uint32	   *column;
-	float	   *weight;
+	float	   *weight;			/* or rating */
 	RsIdMap    *hidden;			/* items never to be listed to this user */
 } RsHistory;
 

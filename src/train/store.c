@@ -151,29 +151,32 @@ store_neighbors(RsRun *run, const RsNeighborPart *part)
 /* One side's factors: SHOP.user_factor or SHOP.item_factor. */
 static int64
 store_factors(RsRun *run, const char *side, RsIdMap *ids, Oid type,
-			  const uint32 *number, const RsCsr *pairs, const float *x, int f)
+			  const uint32 *number, const RsCsr *pairs, const float *x,
+			  const float *bias, int f)
 {
 	const char *id = psprintf("%s_id", side);
-	const char *const names[] = {id, "factor", "interactions"};
-	Oid			types[] = {type, FLOAT4ARRAYOID, INT4OID};
-	TupleDesc	desc = make_desc(3, names, types);
+	const char *const names[] = {id, "factor", "bias", "interactions"};
+	Oid			types[] = {type, FLOAT4ARRAYOID, FLOAT4OID, INT4OID};
+	TupleDesc	desc = make_desc(4, names, types);
 	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
 
 	for (uint32 i = 0; i < pairs->nrows; i++)
 	{
 		ArrayType  *factor = rs_vector_make(x + (Size) i * f, f);
-		Datum		values[3];
-		bool		nulls[3] = {false};
+		Datum		values[4];
+		bool		nulls[4] = {false};
 
 		values[0] = rs_idmap_datum(ids, number[i]);
 		values[1] = PointerGetDatum(factor);
-		values[2] = Int32GetDatum((int32) (pairs->start[i + 1] - pairs->start[i]));
+		values[2] = Float4GetDatum(bias != NULL ? bias[i] : 0);
+		nulls[2] = (bias == NULL);
+		values[3] = Int32GetDatum((int32) (pairs->start[i + 1] - pairs->start[i]));
 		tuplestore_putvalues(rows, desc, values, nulls);
 		pfree(factor);
 		CHECK_FOR_INTERRUPTS();
 	}
-	rs_write_rows(psprintf("%s.%s_factor (model_id, %s, factor, interactions)", run->recommender->schema, side, id),
-				  psprintf(INT64_FORMAT ", %s, factor, interactions", run->model_id, id),
+	rs_write_rows(psprintf("%s.%s_factor (model_id, %s, factor, bias, interactions)", run->recommender->schema, side, id),
+				  psprintf(INT64_FORMAT ", %s, factor, bias, interactions", run->model_id, id),
 				  desc, rows);
 	return pairs->nrows;
 }
@@ -224,8 +227,12 @@ parameters(const RsRun *run, const RsNeighborPart *neighbors,
 						 neighbors->settings.history_cap, neighbors->users_cut);
 	if (factors)
 	{
-		appendStringInfo(&json, ", \"alpha0\": %.9g, \"initial_sd\": %g, \"loss\": [",
-						 factors->settings.alpha0, factors->settings.initial_sd);
+		if (factors->kind == RS_KIND_RATING)
+			appendStringInfo(&json, ", \"mu\": %.17g, \"scale\": %.17g, \"lowest_rating\": %.9g, \"highest_rating\": %.9g",
+							 factors->rating.mu, factors->rating.scale, factors->least, factors->most);
+		else
+			appendStringInfo(&json, ", \"alpha0\": %.9g", factors->settings.alpha0);
+		appendStringInfo(&json, ", \"initial_sd\": %g, \"loss\": [", factors->settings.initial_sd);
 		for (int i = 0; i < factors->settings.sweeps; i++)
 			appendStringInfo(&json, "%s%.9g", i ? ", " : "", factors->loss[i]);
 		appendStringInfoString(&json, "], \"sweep_seconds\": [");
@@ -243,6 +250,7 @@ insert_model(RsRun *run, const RsNeighborPart *neighbors,
 			 const RsFactorPart *factors)
 {
 	const RsMatrix *m = run->final->parts->matrix;
+	bool		ratings = (run->policy->method == RS_EXPLICIT);
 	bool		has_time = run->recommender->has_time;
 	Oid			types[] = {NAMEOID, NAMEOID, INT4OID, TEXTOID, TEXTOID, INT8OID, INT4OID,
 		TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID, TEXTOID};
@@ -263,8 +271,8 @@ insert_model(RsRun *run, const RsNeighborPart *neighbors,
 	nulls[7] = nulls[8] = has_time ? ' ' : 'n';
 	args[9] = Int64GetDatum(m->users.nrows);
 	args[10] = Int64GetDatum(m->users.ncols);
-	args[11] = Int64GetDatum((int64) m->users.start[m->users.nrows]);
-	args[12] = CStringGetTextDatum(psprintf("%016" PRIx64, m->checksum));
+	args[11] = Int64GetDatum((int64) (ratings ? m->shared_user_ratings.n : m->shared_users.n));
+	args[12] = CStringGetTextDatum(psprintf("%016" PRIx64, ratings ? m->ratings_checksum : m->checksum));
 	args[13] = Float8GetDatum(run->final->parts->seconds);
 	args[14] = Int64GetDatum(run->peak_bytes);
 	args[15] = CStringGetTextDatum(RS_BUILD);
@@ -310,11 +318,16 @@ rs_store(RsRun *run, RsStageResult *result)
 		rows += store_neighbors(run, neighbors);
 	if (factors)
 	{
+		bool		ratings = (factors->kind == RS_KIND_RATING);
+
 		rows += store_factors(run, "item", run->items, r->item_type, m->item,
-							  &m->items, factors->item, factors->settings.factors);
+							  ratings ? &m->item_ratings : &m->items,
+							  factors->item, factors->item_bias, factors->settings.factors);
 		rows += store_factors(run, "user", run->users, r->user_type, m->user,
-							  &m->users, factors->user, factors->settings.factors);
-		store_gram(run, factors);
+							  ratings ? &m->user_ratings : &m->users,
+							  factors->user, factors->user_bias, factors->settings.factors);
+		if (!ratings)
+			store_gram(run, factors);
 	}
 	finish_model(run, table_bytes(run) - bytes, (int64) (GetXLogInsertRecPtr() - wal));
 	result->rows_in = m->users.start[m->users.nrows];
