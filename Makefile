@@ -13,26 +13,25 @@ COMMON = $(KERNEL) src/array.o src/idmap.o src/owner.o src/registry.o src/stream
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
-	src/definition.o src/report.o src/run.o src/train_door.o src/argument.o src/cache.o src/history.o src/filter.o src/recommend.o src/score.o \
+	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/argument.o src/cache.o src/history.o src/filter.o src/recommend.o src/score.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
 TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o src/train/estimate.o \
 	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
-	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/explicit.o \
-	src/train/bpr.o src/train/neighbors.o \
-	src/train/ranker.o src/train/evaluate.o src/train/outcome.o src/train/ratings.o \
-	src/train/store.o
+	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/explicit.o src/train/bpr.o \
+	src/train/neighbors.o src/train/ranker.o src/train/evaluate.o src/train/outcome.o src/train/ratings.o \
+	src/train/store.o src/train/write.o src/train/progress.o src/train/stop.o src/train/tune.o src/train/warm.o
 
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric top_k cooccurrence check interaction definition \
-	policy quality detect_bots train estimate evaluate retrain serve demo_shop
+	policy quality detect_bots train progress estimate evaluate retrain tune serve demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric top_k definition interaction quality detect_bots demo_shop \
-	cleaning train cooccurrence reproduce evaluate recommend rights abuse badinput
+	cleaning train cooccurrence reproduce evaluate tune recommend rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
@@ -125,9 +124,12 @@ DATA_DIR ?= data
 DATA ?=
 KEEP ?=
 DEPS ?=
-export PG_CONFIG DATA_DIR KEEP DEPS
+BENCH ?=
+CSV ?=
+MEMORY ?=
+export PG_CONFIG DATA_DIR KEEP DEPS BENCH CSV MEMORY
 
-.PHONY: deps demo test lint
+.PHONY: deps demo test bench lint
 deps:
 	@sh $(or $(VPATH),.)/test/deps.sh test "$(DATA)"
 
@@ -138,6 +140,10 @@ demo:
 test:
 	@sh $(or $(VPATH),.)/test/deps.sh test
 	@sh $(or $(VPATH),.)/test/all.sh
+
+bench:
+	@sh $(or $(VPATH),.)/test/deps.sh bench
+	@sh $(or $(VPATH),.)/test/bench/bench.sh
 
 lint:
 	@sh $(or $(VPATH),.)/test/deps.sh lint

@@ -23,13 +23,13 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"	/* for varatt.h, where there is one */
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/pg_locale.h"
 #include "utils/sortsupport.h"
 #include "utils/typcache.h"
 
@@ -180,6 +180,12 @@ hash32(uint32 h)
 	return h;
 }
 
+static inline uint32
+hash_value(Datum id)
+{
+	return hash32((uint32) id ^ (uint32) rs_hash64((uint64) id >> 32));
+}
+
 /* Ids of kind ID_TEXT are not toasted here: see untoast. */
 static inline uint32
 hash_id(RsIdMap *map, Datum id)
@@ -187,7 +193,7 @@ hash_id(RsIdMap *map, Datum id)
 	switch (map->kind)
 	{
 		case ID_VALUE:
-			return hash32((uint32) id ^ (uint32) rs_hash64((uint64) id >> 32));
+			return hash_value(id);
 		case ID_FIXED:
 			return hash_bytes_inline(DatumGetPointer(id), map->typlen);
 		case ID_TEXT:
@@ -344,6 +350,18 @@ grow(RsIdMap *map)
 		map->slot[i] = old[n];
 	}
 	pfree(old);
+}
+
+bool
+rs_idmap_by_value(const RsIdMap *map)
+{
+	return map->kind == ID_VALUE;
+}
+
+void
+rs_idmap_announce(const RsIdMap *map, Datum id)
+{
+	__builtin_prefetch(&map->slot[hash_value(id) & map->mask]);
 }
 
 uint32

@@ -24,6 +24,13 @@ extern Datum rs_idmap_datum(const RsIdMap *map, uint32 number);
  */
 extern uint32 rs_idmap_add(RsIdMap *map, Datum id);
 
+/*
+ * Whether ids stay valid by themselves, and may be announced so that a later
+ * rs_idmap_add does not wait for memory.
+ */
+extern bool rs_idmap_by_value(const RsIdMap *map);
+extern void rs_idmap_announce(const RsIdMap *map, Datum id);
+
 /* number of an id, or RS_NO_ID */
 extern uint32 rs_idmap_find(RsIdMap *map, Datum id);
 

@@ -30,6 +30,7 @@ PG_FUNCTION_INFO_V1(recsys_lock_run);
 PG_FUNCTION_INFO_V1(recsys_unlock_run);
 PG_FUNCTION_INFO_V1(recsys_check_nonatomic);
 PG_FUNCTION_INFO_V1(recsys_raise);
+PG_FUNCTION_INFO_V1(recsys_log);
 
 #define RUN_LOCK	ShareUpdateExclusiveLock
 
@@ -126,5 +127,15 @@ recsys_raise(PG_FUNCTION_ARGS)
 			 errmsg_internal("%s", message),
 			 detail[0] ? errdetail_internal("%s", detail) : 0,
 			 hint[0] ? errhint("%s", hint) : 0));
+	PG_RETURN_VOID();
+}
+
+/* _log(message): a line for the server's log, and for no client by default. */
+Datum
+recsys_log(PG_FUNCTION_ARGS)
+{
+	ereport(LOG,
+			(errmsg_internal("%s", text_to_cstring(PG_GETARG_TEXT_PP(0))),
+			 errhidestmt(true), errhidecontext(true)));
 	PG_RETURN_VOID();
 }

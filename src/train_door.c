@@ -52,6 +52,10 @@ door(PG_FUNCTION_ARGS) \
 
 TRAIN_DOOR(recsys_train_open, "rs_train_open")
 TRAIN_DOOR(recsys_train_stage, "rs_train_stage")
+TRAIN_DOOR(recsys_train_show, "rs_train_show")
+TRAIN_DOOR(recsys_train_policies, "rs_train_policies")
 TRAIN_DOOR(recsys_train_close, "rs_train_close")
+TRAIN_DOOR(recsys_tune_split, "rs_train_tune_split")
+TRAIN_DOOR(recsys_tune_trial, "rs_train_tune_trial")
 TRAIN_DOOR(recsys_detect_bots, "rs_detect_bots")
 TRAIN_DOOR(recsys_train_estimate, "rs_train_estimate")

@@ -3,7 +3,7 @@
 # missing by Debian's package names: as root, or with DEPS=1 through sudo.
 # Otherwise it prints the line to paste, and fails.
 #
-#	test/deps.sh build|demo|test|lint [DATA]
+#	test/deps.sh build|demo|test|bench|lint [DATA]
 
 cd "$(dirname "$0")/.." || exit 1
 . test/lib.sh

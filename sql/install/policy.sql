@@ -9,10 +9,12 @@ BEGIN ATOMIC
 		WHEN 'popularity' THEN '{}'
 		WHEN 'item_item' THEN '{"neighbors": 200, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
 			"shrinkage": 0, "votes": "one", "history_cap": 10000}'
-		WHEN 'factors' THEN '{"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null}'
+		WHEN 'factors' THEN '{"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
+			"early_stop": 0, "warm_start": false}'
 		WHEN 'funnel' THEN '{"neighbors": 200, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
 			"shrinkage": 0, "votes": "one", "history_cap": 10000,
-			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null, "blend": 0.2}'
+			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
+			"early_stop": 0, "warm_start": false, "blend": 0.2}'
 		WHEN 'explicit' THEN '{"factors": 48, "lambda": 1.2, "nu": 0.5, "bias_lambda": 3, "sweeps": 15, "initial_sd": null}'
 		WHEN 'bpr' THEN '{"factors": 48, "rounds": 50, "rate": 0.05, "ridge": 0.01, "exponent": 0, "item_bias": true, "initial_sd": null,
 			"alpha0": null, "lambda": 0.01, "nu": 1}'
@@ -108,8 +110,12 @@ BEGIN
 	PERFORM recsys._check_number(settings, 'rate', 1e-9, 1, false);
 	PERFORM recsys._check_number(settings, 'ridge', 0, 1, false);
 	PERFORM recsys._check_number(settings, 'exponent', 0, 2, false);
-	IF jsonb_typeof(coalesce(settings -> 'item_bias', 'true')) <> 'boolean' THEN
+	IF jsonb_typeof(settings -> 'item_bias') <> 'boolean' THEN
 		RAISE EXCEPTION 'setting "item_bias" is %, must be true or false', settings -> 'item_bias' USING ERRCODE = '22023';
+	END IF;
+	PERFORM recsys._check_number(settings, 'early_stop', 0, 1000, true);
+	IF jsonb_typeof(settings -> 'warm_start') <> 'boolean' THEN
+		RAISE EXCEPTION 'setting "warm_start" is %, must be true or false', settings -> 'warm_start' USING ERRCODE = '22023';
 	END IF;
 	PERFORM recsys._check_number(settings, 'blend', 0, 1, false);
 	RETURN known - unused || settings;

@@ -121,8 +121,8 @@ COMMENT ON COLUMN recsys.model.interactions IS 'distinct (user, item) pairs trai
 COMMENT ON COLUMN recsys.model.data_checksum IS 'checksum of those pairs and their weights or ratings';
 COMMENT ON COLUMN recsys.model.train_seconds IS 'seconds spent in training the parts';
 COMMENT ON COLUMN recsys.model.peak_bytes IS 'most memory held by the training, in bytes';
-COMMENT ON COLUMN recsys.model.table_bytes IS 'growth of the recommender''s tables and their indexes, in bytes';
-COMMENT ON COLUMN recsys.model.wal_bytes IS 'write-ahead log written while storing the parts, in bytes';
+COMMENT ON COLUMN recsys.model.table_bytes IS 'size of the model''s rows and their index entries, in bytes (free space and what earlier models left behind are not counted)';
+COMMENT ON COLUMN recsys.model.wal_bytes IS 'write-ahead log that this training wrote while storing the parts, in bytes (not what other sessions wrote meanwhile)';
 COMMENT ON COLUMN recsys.model.library_version IS 'version of the library that trained it';
 COMMENT ON COLUMN recsys.model.trained_at IS 'when its rows were written';
 
@@ -155,7 +155,7 @@ CREATE TABLE recsys.training_run (
 	model_id int8
 );
 CREATE INDEX ON recsys.training_run (recommender, run_id);
-COMMENT ON TABLE recsys.training_run IS 'one row per retrain, train or evaluate, committed as it goes';
+COMMENT ON TABLE recsys.training_run IS 'one row per retrain, train, evaluate or tune, committed as it goes';
 COMMENT ON COLUMN recsys.training_run.run_id IS 'identity';
 COMMENT ON COLUMN recsys.training_run.recommender IS 'the recommender';
 COMMENT ON COLUMN recsys.training_run.state IS 'running, succeeded, held_back, failed, cancelled or lost (the server or session went away)';
@@ -182,7 +182,7 @@ CREATE TABLE recsys.training_stage (
 );
 COMMENT ON TABLE recsys.training_stage IS 'one row per finished stage of a run';
 COMMENT ON COLUMN recsys.training_stage.run_id IS 'the run';
-COMMENT ON COLUMN recsys.training_stage.stage IS 'load, split, train, evaluate, train_all, write, publish or maintain';
+COMMENT ON COLUMN recsys.training_stage.stage IS 'load, split, train, evaluate, bots, train_all, train_before, write, publish or maintain; of tune also validation and trial';
 COMMENT ON COLUMN recsys.training_stage.started_at IS 'start of the stage';
 COMMENT ON COLUMN recsys.training_stage.seconds IS 'its duration';
 COMMENT ON COLUMN recsys.training_stage.rows_in IS 'rows it worked on';
@@ -233,13 +233,89 @@ COMMENT ON COLUMN recsys.evaluation.difference_upper IS 'upper end';
 COMMENT ON COLUMN recsys.evaluation.p_value IS 'two-sided p-value of that difference being 0';
 COMMENT ON COLUMN recsys.evaluation.evaluated_at IS 'when it was measured';
 
+CREATE TABLE recsys.tuning (
+	run_id int8 PRIMARY KEY REFERENCES recsys.training_run ON DELETE CASCADE,
+	recommender name NOT NULL,
+	policy name NOT NULL,
+	policy_version int4 NOT NULL,
+	store_as name NOT NULL,
+	trials int4 NOT NULL,
+	metric text NOT NULL,
+	k int4 NOT NULL,
+	seed int8 NOT NULL,
+	split text NOT NULL CHECK (split IN ('time', 'random')),
+	cutoff timestamptz,
+	validation_cutoff timestamptz,
+	users int8,
+	data_checksum text,
+	ranges jsonb NOT NULL,
+	best_trial int4,
+	best_value float8,
+	stored_version int4
+);
+CREATE INDEX ON recsys.tuning (recommender, run_id);
+COMMENT ON TABLE recsys.tuning IS 'one row per tune: what was searched and what was found';
+COMMENT ON COLUMN recsys.tuning.run_id IS 'the run';
+COMMENT ON COLUMN recsys.tuning.recommender IS 'the recommender';
+COMMENT ON COLUMN recsys.tuning.policy IS 'the policy that the search started from';
+COMMENT ON COLUMN recsys.tuning.policy_version IS 'and its version';
+COMMENT ON COLUMN recsys.tuning.store_as IS 'the policy that the best settings are stored as';
+COMMENT ON COLUMN recsys.tuning.trials IS 'settings to try at most';
+COMMENT ON COLUMN recsys.tuning.metric IS 'the metric that is made large, on the validation slice';
+COMMENT ON COLUMN recsys.tuning.k IS 'length of the list it is measured on';
+COMMENT ON COLUMN recsys.tuning.seed IS 'seed of the settings tried and of the random start of the factors';
+COMMENT ON COLUMN recsys.tuning.split IS 'time, or random: a random split is no evidence about the future';
+COMMENT ON COLUMN recsys.tuning.cutoff IS 'nothing at or after it is read by the search';
+COMMENT ON COLUMN recsys.tuning.validation_cutoff IS 'trials train on what lies before it and are measured on what lies between it and the cutoff';
+COMMENT ON COLUMN recsys.tuning.users IS 'users with an interaction in the validation slice';
+COMMENT ON COLUMN recsys.tuning.data_checksum IS 'checksum of what trials train on; a search is only resumed on the same';
+COMMENT ON COLUMN recsys.tuning.ranges IS 'the lowest and the highest value of each setting searched';
+COMMENT ON COLUMN recsys.tuning.best_trial IS 'the trial whose settings were stored';
+COMMENT ON COLUMN recsys.tuning.best_value IS 'its metric on the validation slice; recsys.evaluation has that of the test slice';
+COMMENT ON COLUMN recsys.tuning.stored_version IS 'version of the policy stored';
+
+CREATE TABLE recsys.trial (
+	run_id int8 NOT NULL REFERENCES recsys.tuning ON DELETE CASCADE,
+	trial_id int4 NOT NULL,
+	rung int4 NOT NULL,
+	recommender name NOT NULL,
+	policy name NOT NULL,
+	method text NOT NULL,
+	parameters jsonb NOT NULL,
+	sweeps int4,
+	users int8 NOT NULL,
+	metric text NOT NULL,
+	k int4 NOT NULL,
+	value float8,
+	seconds float8 NOT NULL,
+	state text NOT NULL CHECK (state IN ('succeeded', 'failed')),
+	tried_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (run_id, trial_id, rung)
+);
+COMMENT ON TABLE recsys.trial IS 'one row per trial of a tune and rung that it reached: half of the trials of a rung go on to the next, with twice the sweeps and users';
+COMMENT ON COLUMN recsys.trial.run_id IS 'the run';
+COMMENT ON COLUMN recsys.trial.trial_id IS 'counts from 1; the first of each method has the policy''s own settings';
+COMMENT ON COLUMN recsys.trial.rung IS 'counts from 0';
+COMMENT ON COLUMN recsys.trial.recommender IS 'the recommender';
+COMMENT ON COLUMN recsys.trial.policy IS 'the policy that the search started from';
+COMMENT ON COLUMN recsys.trial.method IS 'what was measured: factors or item_item, where a part of the policy was tried by itself, or the policy''s method';
+COMMENT ON COLUMN recsys.trial.parameters IS 'the settings tried; the others are the policy''s';
+COMMENT ON COLUMN recsys.trial.sweeps IS 'sweeps of the factors';
+COMMENT ON COLUMN recsys.trial.users IS 'users scored';
+COMMENT ON COLUMN recsys.trial.metric IS 'the metric';
+COMMENT ON COLUMN recsys.trial.k IS 'length of the list';
+COMMENT ON COLUMN recsys.trial.value IS 'the metric on the validation slice, by the headline protocol, users known before it; NULL where there was none to score or the trial failed';
+COMMENT ON COLUMN recsys.trial.seconds IS 'its duration';
+COMMENT ON COLUMN recsys.trial.state IS 'succeeded, or failed: the settings have no solution';
+COMMENT ON COLUMN recsys.trial.tried_at IS 'when it was measured';
+
 -- row-level security, the same two policies everywhere
 DO $$
 DECLARE
 	t name;
 	p text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['recommender', 'policy', 'model', 'model_gram', 'training_run', 'training_stage', 'evaluation'] LOOP
+	FOREACH t IN ARRAY ARRAY['recommender', 'policy', 'model', 'model_gram', 'training_run', 'training_stage', 'evaluation', 'tuning', 'trial'] LOOP
 		p := CASE t WHEN 'training_stage'
 			THEN '(SELECT r.recommender FROM recsys.training_run r WHERE r.run_id = training_stage.run_id)'
 			ELSE 'recommender' END;
@@ -316,3 +392,22 @@ COMMENT ON COLUMN recsys.leaderboard.novelty_at_10 IS 'mean of -log2(users of th
 COMMENT ON COLUMN recsys.leaderboard.popularity_share_at_10 IS 'share of list places held by the most popular tenth of items';
 COMMENT ON COLUMN recsys.leaderboard.verdict IS 'by the 95 % interval of the paired NDCG@10 difference to popularity';
 COMMENT ON COLUMN recsys.leaderboard.evaluated_at IS 'when it was measured';
+
+CREATE VIEW recsys.trial_parameter WITH (security_invoker = true) AS
+SELECT t.run_id, t.trial_id, t.rung, t.recommender, t.policy, t.method, p.key AS parameter,
+	CASE jsonb_typeof(p.value) WHEN 'number' THEN (p.value #>> '{}')::float8 END AS value,
+	t.metric, t.k, t.value AS metric_value
+FROM recsys.trial t, LATERAL jsonb_each(t.parameters) p;
+GRANT SELECT ON recsys.trial_parameter TO PUBLIC;
+COMMENT ON VIEW recsys.trial_parameter IS 'the settings of trials in long form, each beside what the trial reached';
+COMMENT ON COLUMN recsys.trial_parameter.run_id IS 'the run';
+COMMENT ON COLUMN recsys.trial_parameter.trial_id IS 'the trial';
+COMMENT ON COLUMN recsys.trial_parameter.rung IS 'the rung';
+COMMENT ON COLUMN recsys.trial_parameter.recommender IS 'the recommender';
+COMMENT ON COLUMN recsys.trial_parameter.policy IS 'the policy that the search started from';
+COMMENT ON COLUMN recsys.trial_parameter.method IS 'what was measured';
+COMMENT ON COLUMN recsys.trial_parameter.parameter IS 'name of the setting';
+COMMENT ON COLUMN recsys.trial_parameter.value IS 'the value tried';
+COMMENT ON COLUMN recsys.trial_parameter.metric IS 'the metric';
+COMMENT ON COLUMN recsys.trial_parameter.k IS 'length of the list';
+COMMENT ON COLUMN recsys.trial_parameter.metric_value IS 'what the trial reached on the validation slice';

@@ -17,6 +17,10 @@ CREATE FUNCTION recsys._raise(code text, message text, detail text, hint text) R
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_raise';
 COMMENT ON FUNCTION recsys._raise(text, text, text, text) IS 'raises an error that has been written down; empty detail and hint are left out';
 
+CREATE FUNCTION recsys._log(message text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_log';
+COMMENT ON FUNCTION recsys._log(text) IS 'writes one line of level LOG, without context and statement';
+
 CREATE FUNCTION recsys._retrain_stage(run int8, recommender name, stage text, verbose boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -25,6 +29,9 @@ DECLARE
 	made record;
 	seconds float8;
 BEGIN
+	IF stage IN ('bots', 'publish', 'maintain') THEN
+		PERFORM recsys._train_show(run, stage);
+	END IF;
 	IF stage = 'bots' THEN
 		SELECT count(*) AS rows_in, count(*) AS rows_out, 0::int8 AS bytes, NULL::int8 AS model_id INTO made
 		FROM recsys.detect_bots(recommender);
@@ -36,7 +43,10 @@ BEGIN
 		SELECT * INTO made FROM recsys._train_stage(run, stage);
 	END IF;
 	seconds := extract(epoch FROM clock_timestamp() - started);
-	INSERT INTO recsys.training_stage VALUES (run, stage, started, seconds, made.rows_in, made.rows_out, made.bytes);
+	-- a run that is resumed has been there before
+	INSERT INTO recsys.training_stage AS s VALUES (run, stage, started, seconds, made.rows_in, made.rows_out, made.bytes)
+	ON CONFLICT ON CONSTRAINT training_stage_pkey DO UPDATE
+	SET (started_at, seconds, rows_in, rows_out, bytes) = (EXCLUDED.started_at, EXCLUDED.seconds, EXCLUDED.rows_in, EXCLUDED.rows_out, EXCLUDED.bytes);
 	IF made.model_id IS NOT NULL THEN
 		UPDATE recsys.training_run t SET model_id = made.model_id WHERE t.run_id = run;
 	END IF;
@@ -45,6 +55,26 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION recsys._retrain_stage(int8, name, text, boolean) IS 'runs one stage of retrain and records it';
+
+CREATE FUNCTION recsys._retrain_summary(run int8, tried name) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT pg_catalog.format('retrain of "%s": policy %s, %s, %s events, %s pairs, %s s, %s', t.recommender,
+		coalesce(tried, r.live_policy),
+		CASE WHEN t.model_id IS NULL THEN 'no model' ELSE pg_catalog.format('model %s%s', t.model_id,
+			CASE WHEN t.model_id = r.live_model_id THEN ' live' END) END,
+		(SELECT s.rows_out FROM recsys.training_stage s WHERE s.run_id = t.run_id AND s.stage = 'load'),
+		coalesce(m.interactions, 0),
+		pg_catalog.round(EXTRACT(epoch FROM t.finished_at - t.started_at), 1),
+		coalesce((SELECT l.verdict FROM recsys.leaderboard l
+			WHERE l.recommender = t.recommender AND l.policy = coalesce(tried, r.live_policy)
+			AND EXISTS (SELECT FROM recsys.evaluation e WHERE e.run_id = t.run_id)), 'not evaluated'))
+	FROM recsys.training_run t
+	JOIN recsys.recommender r ON r.recommender = t.recommender
+	LEFT JOIN recsys.model m ON m.model_id = t.model_id
+	WHERE t.run_id = run;
+END;
+COMMENT ON FUNCTION recsys._retrain_summary(int8, name) IS 'a finished retrain in one line, for the log of the server';
 
 CREATE PROCEDURE recsys.retrain(recommender name, policy name DEFAULT NULL, cutoff timestamptz DEFAULT NULL,
 	evaluate boolean DEFAULT true, publish boolean DEFAULT true, random_split boolean DEFAULT false,
@@ -96,6 +126,7 @@ BEGIN
 	END LOOP;
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	UPDATE recsys.training_run t SET state = 'succeeded', finished_at = clock_timestamp() WHERE t.run_id = run;
+	PERFORM recsys._log(recsys._retrain_summary(run, policy));
 	PERFORM recsys._train_close();
 	PERFORM recsys._unlock_run(recommender);
 	COMMIT;

@@ -19,7 +19,7 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'recsys_check_nonatomic';
 COMMENT ON PROCEDURE recsys._check_nonatomic(text) IS
 'raises 25001 where the caller cannot commit: inside a transaction block or a function';
 
-CREATE FUNCTION recsys._open_run(recommender name, session boolean) RETURNS int8
+CREATE FUNCTION recsys._open_run(recommender name, session boolean, resume int8 DEFAULT NULL) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -31,14 +31,21 @@ BEGIN
 	UPDATE recsys.training_run t SET state = 'lost', finished_at = clock_timestamp(),
 		message = 'the server or the session went away'
 	WHERE t.recommender = _open_run.recommender AND t.state = 'running';
+	IF resume IS NOT NULL THEN
+		UPDATE recsys.training_run t SET state = 'running', stage = 'load', pid = pg_backend_pid(),
+			backend_start = coalesce((SELECT a.backend_start FROM pg_stat_get_activity(pg_backend_pid()) a), now()),
+			finished_at = NULL, sqlstate = NULL, message = NULL, detail = NULL, hint = NULL
+		WHERE t.run_id = resume;
+		RETURN resume;
+	END IF;
 	INSERT INTO recsys.training_run AS t (recommender, state, stage, pid, backend_start)
 	SELECT recommender, 'running', 'load', pg_backend_pid(), coalesce(a.backend_start, now())
 	FROM (SELECT) one LEFT JOIN pg_stat_get_activity(pg_backend_pid()) a ON true
 	RETURNING t.run_id INTO id;
 	RETURN id;
 END $$;
-COMMENT ON FUNCTION recsys._open_run(name, boolean) IS
-'takes the lock of a recommender, marks runs that died, and registers a new run; returns its run_id';
+COMMENT ON FUNCTION recsys._open_run(name, boolean, int8) IS
+'takes the lock of a recommender, marks runs that died, and registers a new run, or one to resume; returns its run_id';
 
 CREATE FUNCTION recsys._train_open(run_id int8, recommender name, policies name[], cutoff timestamptz,
 	random_split boolean, ks int4[], per_user boolean, seed int8, workers int4, memory text, verbose boolean) RETURNS void
@@ -50,6 +57,14 @@ CREATE FUNCTION recsys._train_stage(run_id int8, stage text, OUT rows_in int8, O
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_stage';
 COMMENT ON FUNCTION recsys._train_stage(int8, text) IS
 'runs one stage: load, split, train, evaluate, train_all, train_before (the cutoff) or write; model_id once there is one';
+
+CREATE FUNCTION recsys._train_show(run_id int8, stage text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_show';
+COMMENT ON FUNCTION recsys._train_show(int8, text) IS 'shows a stage that is not run by _train_stage in recsys.progress';
+
+CREATE FUNCTION recsys._train_policies(run_id int8, policies name[]) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_policies';
+COMMENT ON FUNCTION recsys._train_policies(int8, name[]) IS 'the policies that the next stages of an open run are about';
 
 CREATE FUNCTION recsys._train_close() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_close';

@@ -58,12 +58,14 @@ rs_als_workspace(int factors)
 	return (size_t) factors * factors + 2 * (size_t) factors;
 }
 
-/* lambda * (observed + alpha0 * others)^nu; 0^0 is 1 */
+/* lambda * (observed + alpha0 * others)^nu; 0^0 is 1, and pow is slow */
 double
 rs_als_ridge(double lambda, double nu, double alpha0, double observed,
 			 double others)
 {
-	return lambda * pow(observed + alpha0 * others, nu);
+	double		base = observed + alpha0 * others;
+
+	return lambda * (nu == 1 ? base : pow(base, nu));
 }
 
 /*

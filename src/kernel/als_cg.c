@@ -135,11 +135,7 @@ solve_row(const RsAlsSide *side, const uint32_t *col, const float *weight,
 		  size_t n, size_t known, float *work, float *x, double *loss)
 {
 	RsCgRow		row;
-	double		observed = 0;
-	size_t		j;
 
-	for (j = 0; j < n; j++)
-		observed += weight[j];
 	row.factors = side->factors;
 	row.steps = side->steps;
 	row.alpha0 = (float) side->alpha0;
@@ -147,7 +143,6 @@ solve_row(const RsAlsSide *side, const uint32_t *col, const float *weight,
 									 (double) n, (double) side->others);
 	row.share = (float) (1.0 / (double) side->others);
 	row.largest = side->basis[side->factors];
-	row.observed = (float) observed;
 	row.eigen = side->basis;
 	row.other = side->other;
 	row.col = col;

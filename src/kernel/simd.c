@@ -37,7 +37,7 @@
  * many of them syrk_lower fills at a time, so that both stay in the first
  * level cache.
  */
-#define RS_PANEL	8192
+#define RS_PANEL	16384
 #define RS_PANEL_SYRK	4096
 
 /* simd_cg.h: observed vectors summed in one run of floats */
@@ -46,8 +46,11 @@
 /* floats of observed vectors that stay in the first level cache */
 #define RS_CG_CACHED	6144
 
-/* a squared residual below this share of the row's scale is rounding */
-#define RS_CG_DONE		1e-15f
+/*
+ * A squared residual below this share of what it was at the start, or could
+ * have been without a start, is rounding; steps along it would raise the loss.
+ */
+#define RS_CG_DONE		1e-14f
 
 /* the preconditioner's least diagonal element as a share of the largest */
 #define RS_CG_FLOOR		1e-7f

@@ -28,7 +28,6 @@ typedef struct RsCgRow
 	float		ridge;
 	float		share;			/* 1 / rows of other */
 	float		largest;		/* of the eigenvalues */
-	float		observed;		/* sum of the weights */
 	const float *eigen;			/* one eigenvalue a factor */
 	const float *other;			/* rows of factors floats */
 	const uint32_t *col;		/* n observed rows of other, at least one */

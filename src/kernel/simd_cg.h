@@ -16,9 +16,6 @@
  *-------------------------------------------------------------------------
  */
 
-/* vectors of a register tile of rotate */
-#define RS_ROTATE_VECTORS (RS_WIDTH == 16 ? 4 : 2)
-
 /* One step of the tree that sums lanes: lane 2i of a's sums, 2i + 1 of b's. */
 RS_INLINE RS_TARGET RS_VEC
 RS_FN(fold) (RS_VEC a, RS_VEC b)
@@ -164,17 +161,21 @@ RS_FN(apply_chunk) (const RsCgRow *row, size_t j, const int m, const float *x,
 	const float *lane[RS_WIDTH];
 	float		w[RS_WIDTH] __attribute__((aligned(64)));
 	float		c[RS_WIDTH] __attribute__((aligned(64)));
-	int			quads = (m + 3) / 4;
+	const int	fours = RS_WIDTH / 4;
+	const int	quads = (m + 3) / 4;
 	RS_VEC		miss;
 	RS_VEC		scaled;
 	int			i;
+	int			k;
+	int			q;
 
+	v[0] = row->other;			/* m is at least 1 */
 #pragma GCC unroll 16
-	for (i = 0; i < m; i++)
-		v[i] = row->other + (size_t) row->col[j + i] * n;
+	for (i = 0; i < RS_WIDTH; i++)
+		v[i] = row->other + (size_t) row->col[j + (i < m ? i : m - 1)] * n;
 	if (m == RS_WIDTH)
 	{
-		miss = bias - RS_FN(dots) (v, RS_WIDTH / 4, x, n);
+		miss = bias - RS_FN(dots) (v, fours, x, n);
 		scaled = RS_FN(load) (row->weight + j) * miss;
 		if (out != NULL)
 			RS_FN(store) (c, scaled);
@@ -182,19 +183,18 @@ RS_FN(apply_chunk) (const RsCgRow *row, size_t j, const int m, const float *x,
 	else
 	{
 		RS_FN(store) (w, (RS_VEC) {0});
-		for (i = 0; i < 4 * quads; i++)
-		{
-			int			to = i / quads * (RS_WIDTH / 4) + i % quads;
-
-			lane[to] = v[i < m ? i : m - 1];
-			if (i < m)
-				w[to] = row->weight[j + i];
-		}
+		for (i = 0, k = 0; k < 4; k++)
+			for (q = 0; q < quads; q++, i++)
+			{
+				lane[k * fours + q] = v[i];
+				w[k * fours + q] = i < m ? row->weight[j + i] : 0;
+			}
 		miss = bias - RS_FN(dots) (lane, quads, x, n);
 		scaled = RS_FN(load) (w) * miss;
 		RS_FN(store) (w, scaled);
-		for (i = 0; i < m; i++)
-			c[i] = w[i / quads * (RS_WIDTH / 4) + i % quads];
+		for (i = 0, k = 0; k < 4; k++)
+			for (q = 0; q < quads; q++, i++)
+				c[i] = w[k * fours + q];
 	}
 	if (out != NULL)
 		RS_FN(add_rows) (v, c, m, out, n);
@@ -202,10 +202,10 @@ RS_FN(apply_chunk) (const RsCgRow *row, size_t j, const int m, const float *x,
 }
 
 /*
- * The same over the observed vectors from first to last, summed.  ahead is how
+ * The same over the observed vectors from first to last.  ahead is how
  * far ahead of the vectors in use others are asked for, 0 for not.
  */
-RS_INLINE RS_TARGET float
+RS_INLINE RS_TARGET RS_VEC
 RS_FN(apply_run) (const RsCgRow *row, size_t first, size_t last,
 				  const float *x, float bias, float *out, size_t ahead,
 				  const int n)
@@ -228,33 +228,31 @@ RS_FN(apply_run) (const RsCgRow *row, size_t first, size_t last,
 			sum += RS_FN(apply_chunk) (row, j, (int) (last - j), x, bias, out,
 									   n);
 	}
-	return RS_FN(sum) (sum);
+	return sum;
 }
 
 /*
  * The same over all observed vectors, out being set.  Long rows are summed in
  * runs, which keeps rounding small.  part is scratch.
  */
-RS_INLINE RS_TARGET double
-RS_FN(apply) (const RsCgRow *row, const float *x, float bias, float *out,
-			  float *part, size_t ahead, const int n)
+RS_INLINE RS_TARGET RS_VEC
+RS_FN(apply_n) (const RsCgRow *row, const float *x, float bias, float *out,
+				float *part, size_t ahead, const int n)
 {
+	const RS_VEC zero = {0};
+	RS_VEC		sum = zero;
 	size_t		done;
-	double		sum = 0;
 	int			i;
 
 	if (out != NULL)
 		for (i = 0; i < n; i += RS_WIDTH)
-			RS_FN(store) (out + i, (RS_VEC) {0});
-	if (row->n <= RS_CG_RUN)
-		return RS_FN(apply_run) (row, 0, row->n, x, bias, out, ahead, n);
-
+			RS_FN(store) (out + i, zero);
 	for (done = 0; done < row->n; done += RS_CG_RUN)
 	{
 		size_t		last = row->n - done < RS_CG_RUN ? row->n : done + RS_CG_RUN;
 
 		for (i = 0; i < n; i += RS_WIDTH)
-			RS_FN(store) (part + i, (RS_VEC) {0});
+			RS_FN(store) (part + i, zero);
 		sum += RS_FN(apply_run) (row, done, last, x, bias,
 								 out != NULL ? part : NULL, ahead, n);
 		if (out != NULL)
@@ -263,6 +261,56 @@ RS_FN(apply) (const RsCgRow *row, const float *x, float bias, float *out,
 							  RS_FN(load) (part + i));
 	}
 	return sum;
+}
+
+/*
+ * The same for the usual numbers of factors and for any.  One copy of each,
+ * called from three places: more would not stay in the instruction cache.
+ */
+#define RS_APPLY(name, number) \
+static RS_TARGET __attribute__((noinline)) RS_VEC \
+RS_FN(name) (const RsCgRow *row, const float *x, float bias, float *out, \
+			 float *part, size_t ahead) \
+{ \
+	return RS_FN(apply_n) (row, x, bias, out, part, ahead, number); \
+}
+
+RS_APPLY(apply_48, 48)
+RS_APPLY(apply_64, 64)
+RS_APPLY(apply_128, 128)
+RS_APPLY(apply_any, row->factors)
+#undef RS_APPLY
+
+/* Chooses among them. */
+RS_INLINE RS_TARGET RS_VEC
+RS_FN(apply) (const RsCgRow *row, const float *x, float bias, float *out,
+			  float *part, size_t ahead)
+{
+	switch (row->factors)
+	{
+		case 48:
+			return RS_FN(apply_48) (row, x, bias, out, part, ahead);
+		case 64:
+			return RS_FN(apply_64) (row, x, bias, out, part, ahead);
+		case 128:
+			return RS_FN(apply_128) (row, x, bias, out, part, ahead);
+		default:
+			return RS_FN(apply_any) (row, x, bias, out, part, ahead);
+	}
+}
+
+/* the sum of n weights */
+RS_INLINE RS_TARGET float
+RS_FN(sum_weights) (const float *weight, size_t n)
+{
+	RS_VEC		sum = {0};
+	size_t		i;
+
+	for (i = 0; i + RS_WIDTH <= n; i += RS_WIDTH)
+		sum += RS_FN(load) (weight + i);
+	if (i < n)
+		sum += RS_FN(load_part) (weight + i, (int) (n - i));
+	return RS_FN(sum) (sum);
 }
 
 /* The sum of a[i] * b[i] over n floats, both padded. */
@@ -283,9 +331,10 @@ RS_FN(dot_padded) (const float *a, const float *b, const int n)
  * and inverse, the preconditioner, with zeros where there is no coordinate.
  */
 RS_INLINE RS_TARGET void
-RS_FN(diagonals) (const RsCgRow *row, float *dense, float *inverse, const int n)
+RS_FN(diagonals) (const RsCgRow *row, float observed, float *dense,
+				  float *inverse, const int n)
 {
-	float		common = row->alpha0 + row->observed * row->share;
+	float		common = row->alpha0 + observed * row->share;
 	float		least = RS_CG_FLOOR * (row->largest * common + row->ridge) +
 		FLT_MIN;
 	int			i;
@@ -303,17 +352,17 @@ RS_FN(diagonals) (const RsCgRow *row, float *dense, float *inverse, const int n)
 }
 
 /*
- * RsSimd.cg_row for a number n of factors that may be a constant.
+ * RsSimd.cg_row
  *
  * The loss at the start is a sum of squares that the first residual needs
  * anyway.  Each step lowers it by step * r'z, exactly so in exact arithmetic,
  * hence the loss at the end costs nothing, and the last step needs neither a
  * residual nor the second half of its product.
  */
-RS_INLINE RS_TARGET int
-RS_FN(cg_row_n) (const RsCgRow *row, float *work, float *x_out, double *loss,
-				 const int n)
+static RS_TARGET int
+RS_FN(cg_row) (const RsCgRow *row, float *work, float *x_out, double *loss)
 {
+	const int	n = row->factors;
 	const int	padded = (n + RS_WIDTH - 1) / RS_WIDTH * RS_WIDTH;
 	float	   *x = work;
 	float	   *r = x + padded;
@@ -323,18 +372,19 @@ RS_FN(cg_row_n) (const RsCgRow *row, float *work, float *x_out, double *loss,
 	float	   *inverse = dense + padded;
 	float	   *part = inverse + padded;
 	RS_VEC		sum = {0};
-	RS_VEC		rest = {0};
+	RS_VEC		rest;
+	const float observed = RS_FN(sum_weights) (row->weight, row->n);
 	float		rz;
+	float		done;
 	double		value;
 	int			step;
 	int			i;
 
-	RS_FN(diagonals) (row, dense, inverse, n);
+	RS_FN(diagonals) (row, observed, dense, inverse, n);
 	for (i = 0; i < n; i += RS_WIDTH)
 		RS_FN(store) (x + i, RS_FN(load_upto) (x_out + i, n - i));
 
-	value = RS_FN(apply) (row, x, 1, y, part, RS_WIDTH, n);
-#pragma GCC unroll 8
+	rest = RS_FN(apply) (row, x, 1, y, part, RS_WIDTH);
 	for (i = 0; i < n; i += RS_WIDTH)
 	{
 		RS_VEC		dx = RS_FN(load) (dense + i) * RS_FN(load) (x + i);
@@ -346,8 +396,9 @@ RS_FN(cg_row_n) (const RsCgRow *row, float *work, float *x_out, double *loss,
 		RS_FN(store) (r + i, ri);
 		RS_FN(store) (p + i, z);
 	}
-	value += RS_FN(sum) (rest);
+	value = RS_FN(sum) (rest);
 	rz = RS_FN(sum) (sum);
+	done = RS_CG_DONE * (rz + n * observed);
 
 	for (step = 1; step <= row->steps; step++)
 	{
@@ -357,7 +408,7 @@ RS_FN(cg_row_n) (const RsCgRow *row, float *work, float *x_out, double *loss,
 		float		before = rz;
 		size_t		ahead = 0;
 
-		if (!(rz > RS_CG_DONE * row->observed && rz <= FLT_MAX))
+		if (!(rz > done && rz <= FLT_MAX))
 			break;
 
 		/* long rows do not stay in the cache; the next row is asked for */
@@ -365,20 +416,16 @@ RS_FN(cg_row_n) (const RsCgRow *row, float *work, float *x_out, double *loss,
 			ahead = row->n;
 		else if (row->n * n > RS_CG_CACHED)
 			ahead = RS_WIDTH;
-		curve = (float) RS_FN(apply) (row, p, 0, last ? NULL : y, part, ahead,
-									  n);
-		sum = (RS_VEC) {0};
-#pragma GCC unroll 8
+		sum = RS_FN(apply) (row, p, 0, last ? NULL : y, part, ahead);
 		for (i = 0; i < n; i += RS_WIDTH)
 			sum += RS_FN(load) (p + i) * RS_FN(load) (p + i) *
 				RS_FN(load) (dense + i);
-		curve += RS_FN(sum) (sum);
+		curve = RS_FN(sum) (sum);
 		length = rz / curve;
 		if (!(curve > 0 && curve <= FLT_MAX && length <= FLT_MAX))
 			break;
 
 		value -= (double) length * rz;
-#pragma GCC unroll 8
 		for (i = 0; i < n; i += RS_WIDTH)
 			RS_FN(store) (x + i, RS_FN(load) (x + i) +
 						  RS_FN(load) (p + i) * length);
@@ -386,7 +433,6 @@ RS_FN(cg_row_n) (const RsCgRow *row, float *work, float *x_out, double *loss,
 			break;
 
 		sum = (RS_VEC) {0};
-#pragma GCC unroll 8
 		for (i = 0; i < n; i += RS_WIDTH)
 		{
 			RS_VEC		ri = RS_FN(load) (r + i) + length *
@@ -399,7 +445,6 @@ RS_FN(cg_row_n) (const RsCgRow *row, float *work, float *x_out, double *loss,
 			RS_FN(store) (y + i, z);
 		}
 		rz = RS_FN(sum) (sum);
-#pragma GCC unroll 8
 		for (i = 0; i < n; i += RS_WIDTH)
 			RS_FN(store) (p + i, RS_FN(load) (y + i) +
 						  RS_FN(load) (p + i) * (rz / before));
@@ -407,90 +452,9 @@ RS_FN(cg_row_n) (const RsCgRow *row, float *work, float *x_out, double *loss,
 
 	for (i = 0; i < n; i += RS_WIDTH)
 		RS_FN(store_upto) (x_out + i, RS_FN(load) (x + i), n - i);
-	*loss = value;
+	/* what rounding has left of a loss of nothing may be negative */
+	*loss = value > 0 ? value : 0;
 	/* one sum finds whatever is not finite */
 	return isfinite(RS_FN(dot_padded) (x, inverse, n)) && isfinite(value) ?
 		0 : -1;
 }
-
-/* RsSimd.cg_row */
-static RS_TARGET int
-RS_FN(cg_row) (const RsCgRow *row, float *work, float *x, double *loss)
-{
-	switch (row->factors)
-	{
-		case 48:
-			return RS_FN(cg_row_n) (row, work, x, loss, 48);
-		case 64:
-			return RS_FN(cg_row_n) (row, work, x, loss, 64);
-		case 128:
-			return RS_FN(cg_row_n) (row, work, x, loss, 128);
-		default:
-			return RS_FN(cg_row_n) (row, work, x, loss, row->factors);
-	}
-}
-
-/*
- * One tile of rotate: RS_ROTATE_ROWS rows, of which m exist, times
- * RS_ROTATE_VECTORS vectors of columns of a panel.  Every element is summed by
- * itself in the order of k, so it does not depend on the other rows.
- */
-RS_INLINE RS_TARGET void
-RS_FN(rotate_tile) (const float *panel, const float *const *row, int n,
-					float *out, int valid, int m)
-{
-	RS_VEC		sum[RS_ROTATE_ROWS][RS_ROTATE_VECTORS] = {{{0}}};
-	int			i;
-	int			j;
-	int			k;
-
-	for (k = 0; k < n; k++)
-	{
-		RS_VEC		q[RS_ROTATE_VECTORS];
-
-#pragma GCC unroll 4
-		for (j = 0; j < RS_ROTATE_VECTORS; j++)
-			q[j] = RS_FN(load) (panel + k * RS_CG_PANEL + j * RS_WIDTH);
-#pragma GCC unroll 6
-		for (i = 0; i < RS_ROTATE_ROWS; i++)
-#pragma GCC unroll 4
-			for (j = 0; j < RS_ROTATE_VECTORS; j++)
-				sum[i][j] += q[j] * row[i][k];
-	}
-#pragma GCC unroll 6
-	for (i = 0; i < RS_ROTATE_ROWS; i++)
-#pragma GCC unroll 4
-		for (j = 0; j < RS_ROTATE_VECTORS; j++)
-			if (i < m)
-				RS_FN(store_upto) (out + (size_t) i * n + j * RS_WIDTH,
-								   sum[i][j], valid - j * RS_WIDTH);
-}
-
-/* RsSimd.rotate */
-static RS_TARGET void
-RS_FN(rotate) (const float *panels, int n, const float *rows, int nrows,
-			   float *out)
-{
-	int			first;
-	int			sub;
-	int			r;
-	int			i;
-
-	for (first = 0; first < n; first += RS_CG_PANEL, panels += RS_CG_PANEL * n)
-		for (r = 0; r < nrows; r += RS_ROTATE_ROWS)
-		{
-			const float *row[RS_ROTATE_ROWS];
-			int			m = nrows - r < RS_ROTATE_ROWS ? nrows - r :
-				RS_ROTATE_ROWS;
-
-			for (i = 0; i < RS_ROTATE_ROWS; i++)
-				row[i] = rows + (size_t) (r + (i < m ? i : m - 1)) * n;
-			for (sub = 0; sub < RS_CG_PANEL && first + sub < n;
-				 sub += RS_ROTATE_VECTORS * RS_WIDTH)
-				RS_FN(rotate_tile) (panels + sub, row, n,
-									out + (size_t) r * n + first + sub,
-									n - first - sub, m);
-		}
-}
-
-#undef RS_ROTATE_VECTORS

@@ -446,6 +446,7 @@ RS_FN(cholesky) (float *a, int n)
 }
 
 #include "simd_cg.h"
+#include "simd_rotate.h"
 
 static const RsSimd RS_FN(table) = {
 	RS_NAME(RS_LEVEL),

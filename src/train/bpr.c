@@ -28,6 +28,7 @@
 #include "utils/memutils.h"
 
 #include "als_job.h"
+#include "progress.h"
 #include "kernel/bpr.h"
 
 /* ---- in each process ---- */
@@ -114,6 +115,7 @@ do_round(Trainer *t, int number)
 	RsFactorPart *p = t->part;
 	BprArg	   *a = &t->arg;
 	RsBprPlan	plan = plan_of(a);
+	uint64		nusers = t->m->users.nrows;
 	const RsBprLoss *loss = a->loss.local;
 	double		sum = 0;
 	uint64		triples = 0;
@@ -122,9 +124,13 @@ do_round(Trainer *t, int number)
 
 	INSTR_TIME_SET_CURRENT(start);
 	a->round = number;
+	rs_progress_sweep(number + 1, p->settings.sweeps);
 	rs_bpr_plan(&a->settings, &t->m->items, number, &plan);
 	for (a->stratum = 0; a->stratum < a->parts; a->stratum++)
+	{
+		rs_progress_rows((uint64) a->stratum * nusers / a->parts, nusers);
 		rs_team_run(t->team, &rs_job_bpr, a, sizeof(*a), a->parts);
+	}
 	for (int i = 0; i < a->parts * a->parts; i++)
 	{
 		sum += loss[i].sum;
@@ -245,7 +251,9 @@ rs_train_bpr(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *s
 	model.bias = p->item_bias;
 	if (rs_bpr_normalize(s, t.m->users.nrows, t.m->items.nrows, &model) != 0)
 		out_of_range(s);
+	rs_progress_sweep(0, 0);
 	fold_users(&t);
+	p->done = settings->sweeps;
 	p->kind = settings->item_bias ? RS_KIND_BIASED : RS_KIND_IMPLICIT;
 	if (!settings->item_bias)
 		p->item_bias = NULL;

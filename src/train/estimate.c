@@ -22,15 +22,17 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "parts.h"
-#include "evaluate.h"
 #include "als_job.h"
+#include "evaluate.h"
+#include "ranker.h"
+#include "kernel/als.h"
 #include "kernel/als_cg.h"
 
 extern PGDLLEXPORT Datum rs_train_estimate(PG_FUNCTION_ARGS);
 
-/* rows of scores that an evaluation holds in each process */
-#define EVALUATION_ROWS	35
+/* of the evaluation: users to be ranked for, and their marks */
+#define POOL_BYTES		((double) (4 << 20))
+#define MARKS_BYTES		((double) (8 << 20))
 
 /* contexts, settings, lists */
 #define SMALL_BYTES		((double) (1 << 20))
@@ -159,18 +161,47 @@ matrix_bytes(const RsRun *run, const RsCounts *c)
 		id_bytes(run->recommender, c) + 21 * c->users + 28 * c->items + SMALL_BYTES;
 }
 
+/* What one process needs to rank a block of users. */
+static double
+ranker_bytes(const RsRun *run, const RsCounts *c, int factors)
+{
+	double		lists = list_length(run->policies) + 1;
+	double		near = Min(2 * run->k[run->nk - 1] + 512, c->items);
+
+	return (17 + sizeof(RsMarked) * lists) * c->items + MARKS_BYTES +
+		8 * near * (RS_RANK_USERS + 1) +
+		4.0 * (RS_RANK_PANEL + factors) * RS_RANK_USERS + rs_fold_in_workspace(factors, run->recommender->history_limit);
+}
+
+/* On top of what training has left. */
 static StageCost
 evaluate_cost(const RsRun *run, const RsCounts *c)
 {
 	double		lists = list_length(run->policies) * RS_PROTOCOLS;
-	StageCost		cost;
+	double		values = 4.0 * run->nk * RS_USER_METRICS;
+	double		list = lists * (16 + values + 4 * run->k[run->nk - 1]);
+	int			factors = 1;
+	int			neighbors = 0;
+	StageCost	cost;
+	ListCell   *cell;
 
-	cost.bytes = (EVALUATION_ROWS * 4.0 * (run->workers + 1) + 2.0 * run->nk * lists) * c->items +
-		(4.0 * run->nk * RS_USER_METRICS + 5) * c->users +
-		4096.0 * run->nk * RS_USER_METRICS * lists;
+	foreach(cell, run->policies)
+	{
+		RsPolicy   *p = lfirst(cell);
+
+		factors = Max(factors, p->factors.factors + 2);
+		if (rs_has_neighbors(p->method))
+			neighbors = Max(neighbors, p->neighbors.neighbors);
+	}
+	/* neighbours on their way into shared memory; lists on theirs back */
+	cost.bytes = Min(neighbors, c->items) * c->items * sizeof(RsNeighbor) +
+		Max(Min(RS_RESULT_BYTES, RS_RESULT_USERS * list), RS_RANK_USERS * list) +
+		POOL_BYTES +
+		(run->workers + 1) * ranker_bytes(run, c, factors) +
+		2.0 * run->nk * lists * c->items + 1024 * values * lists + (values + 5) * c->users;
 	if (run->with_ratings)
-		cost.bytes += list_length(run->policies) * sizeof(RsErrors) * c->users;
-	cost.seconds = c->users / 2 * c->items * lists / RANKED_ITEMS;
+		cost.bytes += list_length(run->policies) * sizeof(RsErrors) * (c->users + RS_RESULT_USERS);
+	cost.seconds = c->users / 2 * c->items * lists / RANKED_ITEMS / (run->workers + 1);
 	return cost;
 }
 

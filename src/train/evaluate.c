@@ -21,12 +21,11 @@
 #include "utils/memutils.h"
 
 #include "evaluate.h"
+#include "progress.h"
 #include "kernel/history.h"
 #include "kernel/metric.h"
 
 /* of a batch, unless a single block needs more */
-#define RESULT_BYTES	(16 * 1024 * 1024)
-#define MOST_USERS		8192
 
 typedef struct EvaluateArg
 {
@@ -366,7 +365,7 @@ allocate(Evaluator *e, MemoryContext context)
 	a->lengths = rs_share(run, context, run->nk * sizeof(int), "evaluation");
 	memcpy(a->lengths.local, run->k, run->nk * sizeof(int));
 	bytes = result_size(a) * a->plan.npolicies * RS_PROTOCOLS;
-	most = Min(Max(RESULT_BYTES / bytes, RS_RANK_USERS), MOST_USERS);
+	most = Min(Max(RS_RESULT_BYTES / bytes, RS_RANK_USERS), RS_RESULT_USERS);
 	a->batch = rs_batch_make(run, context, most, words(e, longest));
 	a->result = rs_share(run, context, bytes * most, "evaluation");
 	e->history = rs_run_alloc_in(run, context, (longest + 1) * sizeof(RsEvent), "evaluation");
@@ -401,7 +400,10 @@ rs_evaluate_split(RsRun *run, RsTeam *team, RsSplit *split, List *policies)
 			(void) add_user(&e, u);
 		}
 		if (u % 256 == 0)
+		{
+			rs_progress_rows(u, nusers);
 			CHECK_FOR_INTERRUPTS();
+		}
 	}
 	run_batch(&e);
 	if (team == NULL)

@@ -17,6 +17,10 @@
 
 #define RS_USER_METRICS	7
 
+/* of one batch of lists */
+#define RS_RESULT_BYTES	(16 * 1024 * 1024)
+#define RS_RESULT_USERS	8192
+
 /* per-user values and list counts of one policy under one protocol */
 typedef struct RsOutcome
 {

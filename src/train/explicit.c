@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 
 #include "als_job.h"
+#include "progress.h"
 #include "kernel/explicit.h"
 
 /* ---- in each process ---- */
@@ -148,6 +149,8 @@ solve_side(Trainer *t, bool users, int factors)
 	arg.loss = t->loss;
 	arg.change = t->change;
 	arg.errors = users;
+	rs_team_progress(t->team, users ? t->m->items.nrows : 0, RS_BLOCK_ROWS,
+					 (uint64) t->m->users.nrows + t->m->items.nrows);
 	rs_team_run(t->team, &rs_job_explicit, &arg, sizeof(arg), nblocks);
 	return rs_sum_blocks(t->loss, nblocks);
 }
@@ -190,11 +193,11 @@ find_range(const RsCsr *ratings, RsFactorPart *p)
 {
 	uint64		n = ratings->start[ratings->nrows];
 
-	p->least = p->most = n > 0 ? ratings->value[0] : 0;
+	p->lowest = p->highest = n > 0 ? ratings->value[0] : 0;
 	for (uint64 i = 1; i < n; i++)
 	{
-		p->least = Min(p->least, ratings->value[i]);
-		p->most = Max(p->most, ratings->value[i]);
+		p->lowest = Min(p->lowest, ratings->value[i]);
+		p->highest = Max(p->highest, ratings->value[i]);
 	}
 }
 
@@ -232,6 +235,7 @@ sweep(Trainer *t, int number)
 	instr_time	start;
 	instr_time	end;
 
+	rs_progress_sweep(number + 1, p->settings.sweeps);
 	INSTR_TIME_SET_CURRENT(start);
 	p->loss[number] = solve_side(t, false, f);
 	p->loss[number] += solve_side(t, true, f);
@@ -273,6 +277,8 @@ rs_train_explicit(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettin
 	solve_side(&t, true, f);
 	for (int i = 0; i < settings->sweeps; i++)
 		sweep(&t, i);
+	p->done = settings->sweeps;
+	rs_progress_sweep(0, 0);
 	MemoryContextDelete(scratch);
 	return p;
 }

@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "als_job.h"
+#include "progress.h"
 #include "kernel/als_cg.h"
 
 #define ALPHA0_ITEMS	1000.0
@@ -43,7 +44,6 @@ typedef struct Trainer
 	RsShared	slice;			/* scratch of the Gram matrix */
 	RsShared	user_gram;
 	RsShared	basis;
-	float	   *total;			/* all turns so far, factors x factors */
 	double	   *eigen;			/* scratch */
 	RsShared	loss;			/* by block */
 	RsShared	ridge;
@@ -97,7 +97,7 @@ change_basis(Trainer *t, RsShared other, uint32 n, const float *gram)
 				 errmsg("the factors have left the range of single precision"),
 				 errhint("Raise lambda or alpha0, or use weight_rule 'log' or 'one'.")));
 	rotate(t, other, n);
-	rs_als_rotate(f, t->basis.local, f, work, t->total);
+	rs_als_rotate(f, t->basis.local, f, work, t->part->total);
 	pfree(work);
 }
 
@@ -105,7 +105,7 @@ change_basis(Trainer *t, RsShared other, uint32 n, const float *gram)
 static void
 turn_back(Trainer *t, RsShared x, uint32 n)
 {
-	rs_als_basis_back(t->part->settings.factors, t->total, t->basis.local);
+	rs_als_basis_back(t->part->settings.factors, t->part->total, t->basis.local);
 	rotate(t, x, n);
 }
 
@@ -135,20 +135,24 @@ solve_side(Trainer *t, bool users, bool exact)
 	rs_gram_matrix(t->team, arg.other, nother, p->settings.factors, t->slice, arg.gram.local);
 	if (!exact)
 		change_basis(t, arg.other, nother, arg.gram.local);
+	rs_team_progress(t->team, users ? nother : 0, RS_BLOCK_ROWS, (uint64) nrows + nother);
 	rs_team_run(t->team, exact ? &rs_job_exact : &rs_job_cg, &arg, sizeof(arg), nblocks);
 	return rs_sum_blocks(users ? t->loss : t->ridge, nblocks);
 }
 
-/* One sweep: items, then users; the whole loss after it. */
+/*
+ * One sweep: items, then users; the whole loss after it.  The last one of all
+ * ends where it began, with exact users.
+ */
 static void
-sweep(Trainer *t, int number)
+sweep(Trainer *t, int number, bool last)
 {
 	RsFactorPart *p = t->part;
-	bool		last = (number == p->settings.sweeps - 1);
 	bool		exact = (p->settings.solver == RS_SOLVER_EXACT);
 	instr_time	start;
 	instr_time	end;
 
+	rs_progress_sweep(number + 1, p->most);
 	INSTR_TIME_SET_CURRENT(start);
 	p->loss[number] = solve_side(t, false, exact);
 	if (last && !exact)
@@ -160,32 +164,7 @@ sweep(Trainer *t, int number)
 	if (t->run->verbose)
 		ereport(INFO,
 				(errmsg("sweep %d of %d: loss %.6g, %.2f s", number + 1,
-						p->settings.sweeps, p->loss[number], p->seconds[number])));
-}
-
-/* Memory of the part, which stays, and of its training, which does not. */
-static void
-allocate(Trainer *t, MemoryContext context, MemoryContext scratch)
-{
-	RsFactorPart *p = t->part;
-	Size		f = p->settings.factors;
-	uint32		most = rs_row_blocks(Max(t->m->users.nrows, t->m->items.nrows));
-
-	p->shared_item = rs_share(t->run, context, sizeof(float) * t->m->items.nrows * f, "item factors");
-	p->shared_user = rs_share(t->run, context, sizeof(float) * t->m->users.nrows * f, "user factors");
-	p->shared_gram = rs_share(t->run, context, sizeof(float) * f * f, "item factors");
-	p->item = p->shared_item.local;
-	p->user = p->shared_user.local;
-	p->gram = p->shared_gram.local;
-	p->loss = rs_run_alloc_in(t->run, context, sizeof(double) * p->settings.sweeps, "losses");
-	p->seconds = rs_run_alloc_in(t->run, context, sizeof(double) * p->settings.sweeps, "losses");
-	t->slice = rs_share(t->run, scratch, sizeof(float) * RS_GRAM_SLICES * f * f, "Gram matrices");
-	t->user_gram = rs_share(t->run, scratch, sizeof(float) * f * f, "Gram matrices");
-	t->basis = rs_share(t->run, scratch, sizeof(float) * rs_als_basis_size((int) f), "Gram matrices");
-	t->total = rs_run_alloc_in(t->run, scratch, sizeof(float) * f * f, "Gram matrices");
-	t->eigen = rs_run_alloc_in(t->run, scratch, sizeof(double) * (f * f + 4 * f), "Gram matrices");
-	t->loss = rs_share(t->run, scratch, sizeof(double) * most, "losses");
-	t->ridge = rs_share(t->run, scratch, sizeof(double) * most, "losses");
+						p->most, p->loss[number], p->seconds[number])));
 }
 
 /*
@@ -210,30 +189,95 @@ settle(const RsFactorSettings *asked, uint32 nitems)
 	return s;
 }
 
+/* Memory of the part, which stays. */
+static void
+allocate_part(RsRun *run, const RsMatrix *m, RsFactorPart *p, MemoryContext context)
+{
+	Size		f = p->settings.factors;
+
+	p->shared_item = rs_share(run, context, sizeof(float) * m->items.nrows * f, "item factors");
+	p->shared_user = rs_share(run, context, sizeof(float) * m->users.nrows * f, "user factors");
+	p->shared_gram = rs_share(run, context, sizeof(float) * f * f, "item factors");
+	p->item = p->shared_item.local;
+	p->user = p->shared_user.local;
+	p->gram = p->shared_gram.local;
+	p->total = rs_run_alloc_in(run, context, sizeof(float) * f * f, "Gram matrices");
+	p->loss = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
+	p->seconds = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
+}
+
+/* A trainer, with memory of its training, which does not stay. */
+static void
+make_trainer(Trainer *t, RsRun *run, RsTeam *team, RsSplit *split, RsFactorPart *part,
+			 MemoryContext scratch)
+{
+	Size		f = part->settings.factors;
+	uint32		most = rs_row_blocks(Max(split->matrix->users.nrows, split->matrix->items.nrows));
+
+	memset(t, 0, sizeof(*t));
+	t->run = run;
+	t->team = team;
+	t->m = split->matrix;
+	t->part = part;
+	t->slice = rs_share(run, scratch, sizeof(float) * RS_GRAM_SLICES * f * f, "Gram matrices");
+	t->user_gram = rs_share(run, scratch, sizeof(float) * f * f, "Gram matrices");
+	t->basis = rs_share(run, scratch, sizeof(float) * rs_als_basis_size((int) f), "Gram matrices");
+	t->eigen = rs_run_alloc_in(run, scratch, sizeof(double) * (f * f + 4 * f), "Gram matrices");
+	t->loss = rs_share(run, scratch, sizeof(double) * most, "losses");
+	t->ridge = rs_share(run, scratch, sizeof(double) * most, "losses");
+}
+
 RsFactorPart *
-rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *settings)
+rs_factors_start(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *settings)
 {
 	MemoryContext scratch = AllocSetContextCreate(split->context, "recsys factors",
 												  ALLOCSET_SMALL_SIZES);
 	RsFactorPart *p = MemoryContextAllocZero(split->context, sizeof(RsFactorPart));
-	int			f = settings->factors;
-	Trainer		t = {0};
+	const RsMatrix *m = split->matrix;
+	Size		f = settings->factors;
+	Trainer		t;
 
 	p->asked = *settings;
 	p->kind = RS_KIND_IMPLICIT;
-	p->settings = settle(settings, split->matrix->items.nrows);
-	t.run = run;
-	t.team = team;
-	t.m = split->matrix;
-	t.part = p;
-	allocate(&t, split->context, scratch);
-	memset(t.total, 0, sizeof(float) * f * f);
-	for (int i = 0; i < f; i++)
-		t.total[(Size) i * f + i] = 1;
-	rs_random_start(p->item, (Size) t.m->items.nrows * f, p->settings.initial_sd, run->seed);
+	p->settings = settle(settings, m->items.nrows);
+	p->most = settings->sweeps;
+	allocate_part(run, m, p, split->context);
+	make_trainer(&t, run, team, split, p, scratch);
+	memset(p->total, 0, sizeof(float) * f * f);
+	for (Size i = 0; i < f; i++)
+		p->total[i * f + i] = 1;
+	rs_random_start(p->item, m->items.nrows * f, p->settings.initial_sd, run->seed);
+	if (split->warm != NULL)
+		rs_warm_items(split->warm, m, settings, p->item);
+	rs_progress_sweep(1, p->most);
 	solve_side(&t, true, settings->solver == RS_SOLVER_EXACT);
-	for (int i = 0; i < settings->sweeps; i++)
-		sweep(&t, i);
 	MemoryContextDelete(scratch);
+	return p;
+}
+
+void
+rs_factors_sweep(RsRun *run, RsTeam *team, RsSplit *split, RsFactorPart *p,
+				 int sweeps, bool finish)
+{
+	MemoryContext scratch = AllocSetContextCreate(split->context, "recsys factors",
+												  ALLOCSET_SMALL_SIZES);
+	Trainer		t;
+
+	make_trainer(&t, run, team, split, p, scratch);
+	for (; p->done < sweeps; p->done++)
+		sweep(&t, p->done, finish && p->done == sweeps - 1);
+	/* the items may have been turned since their Gram matrix was taken */
+	if (!finish)
+		rs_gram_matrix(team, p->shared_item, t.m->items.nrows, p->settings.factors, t.slice, p->gram);
+	p->settings.sweeps = sweeps;
+	MemoryContextDelete(scratch);
+}
+
+RsFactorPart *
+rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *settings)
+{
+	RsFactorPart *p = rs_factors_start(run, team, split, settings);
+
+	rs_factors_sweep(run, team, split, p, settings->sweeps, true);
 	return p;
 }

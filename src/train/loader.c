@@ -29,12 +29,16 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "progress.h"
 #include "stream.h"
 #include "train.h"
 #include "kernel/group.h"
 
 #define FIRST_EVENTS	65536
 #define ROWS_PER_CHARGE	256
+
+/* ids by value wait for so many rows, while their slots are fetched */
+#define MOST_BATCH		16
 
 /* Ids of one side, as they come. */
 typedef struct Side
@@ -46,9 +50,23 @@ typedef struct Side
 	bool	   *skip;			/* by number as added: excluded */
 } Side;
 
+/* One row of the source. */
+typedef struct Row
+{
+	Datum		user;
+	Datum		item;
+	TimestampTz time;
+	double		weight;
+	double		value;
+	unsigned	flags;
+} Row;
+
 typedef struct Loader
 {
 	RsRun	   *run;
+	int			batch;			/* rows to take at a time */
+	int			pending;
+	Row			row[MOST_BATCH];
 	Side		users;
 	Side		items;
 	uint64		n;
@@ -80,12 +98,10 @@ grow(Loader *loader)
 	resize(loader, loader->allocated + more);
 }
 
-/* A finite single precision value, or an error that names the column. */
+/* A value in single precision, or an error where that is not finite. */
 static float
-finite_value(Datum value, bool isnull, const char *what, const char *hint)
+finite_value(double x, const char *what, const char *hint)
 {
-	double		x = isnull ? 0 : DatumGetFloat8(value);
-
 	if (!isfinite((float) x))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -131,40 +147,69 @@ open_side(Side *side, RsIdMap *ids, Oid type, Oid collation, const char *query)
 		rs_stream(query, 1, &type, 1, receive_excluded, side->excluded);
 }
 
-/* One row: user, item, weight, time, positive, owned, and the value. */
+/* Numbers a row's ids and keeps it. */
 static void
-receive(const Datum *values, const bool *isnull, void *arg)
+add_row(Loader *loader, const Row *row)
 {
-	Loader	   *loader = arg;
 	uint64		i = loader->n;
-	uint32		user = add_id(&loader->users, values[0]);
-	uint32		item = add_id(&loader->items, values[1]);
-	unsigned	flags;
+	uint32		user = add_id(&loader->users, row->user);
+	uint32		item = add_id(&loader->items, row->item);
 
 	if (user == RS_NO_ID || item == RS_NO_ID)
 		return;
-	if (i == loader->allocated)
-		grow(loader);
-	/* ids take memory too */
-	if (i % ROWS_PER_CHARGE == 0)
-		rs_run_charge(loader->run, 0, "loading ids");
-	flags = (!isnull[4] && DatumGetBool(values[4]) ? RS_POSITIVE : 0) |
-		(!isnull[5] && DatumGetBool(values[5]) ? RS_OWNED : 0);
-	loader->user[i] = user;
 	if (item >= RS_MOST_ITEMS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("recommender \"%s\" has more than %u items",
 						NameStr(loader->run->recommender->name), RS_MOST_ITEMS),
 				 errhint("Leave out rare items by a filter.")));
-	loader->event[i] = rs_event(isnull[3] ? 0 : DatumGetTimestampTz(values[3]), item,
-								finite_value(values[2], isnull[2], "weight",
-											 "Use weight_rule => 'log' or 'one', or a filter."),
-								flags);
+	if (i == loader->allocated)
+		grow(loader);
+	/* ids take memory too */
+	if (i % ROWS_PER_CHARGE == 0)
+	{
+		rs_run_charge(loader->run, 0, "loading ids");
+		rs_progress_rows(i, 0);
+	}
+	loader->user[i] = user;
+	loader->event[i] = rs_event(row->time, item,
+								finite_value(row->weight, "weight", "Use weight_rule => 'log' or 'one', or a filter."),
+								row->flags);
 	if (loader->value != NULL)
-		loader->value[i] = finite_value(values[6], isnull[6], "value",
-										"Leave such rows out by a filter.");
+		loader->value[i] = finite_value(row->value, "value", "Leave such rows out by a filter.");
 	loader->n++;
+}
+
+static void
+add_pending(Loader *loader)
+{
+	for (int i = 0; i < loader->pending; i++)
+		add_row(loader, &loader->row[i]);
+	loader->pending = 0;
+}
+
+/* One row: user, item, weight, time, positive, owned, and the value. */
+static void
+receive(const Datum *values, const bool *isnull, void *arg)
+{
+	Loader	   *loader = arg;
+	Row		   *row = &loader->row[loader->pending++];
+
+	row->user = values[0];
+	row->item = values[1];
+	row->weight = isnull[2] ? 0 : DatumGetFloat8(values[2]);
+	row->time = isnull[3] ? 0 : DatumGetTimestampTz(values[3]);
+	row->flags = (!isnull[4] && DatumGetBool(values[4]) ? RS_POSITIVE : 0) |
+		(!isnull[5] && DatumGetBool(values[5]) ? RS_OWNED : 0);
+	if (loader->value != NULL)
+		row->value = isnull[6] ? 0 : DatumGetFloat8(values[6]);
+	if (loader->batch > 1)
+	{
+		rs_idmap_announce(loader->users.ids, row->user);
+		rs_idmap_announce(loader->items.ids, row->item);
+	}
+	if (loader->pending == loader->batch)
+		add_pending(loader);
 }
 
 /*
@@ -330,6 +375,7 @@ rs_load(RsRun *run, RsStageResult *result)
 
 	types[0] = r->user_type;
 	types[1] = r->item_type;
+	loader.batch = rs_idmap_by_value(run->users) && rs_idmap_by_value(run->items) ? MOST_BATCH : 1;
 	open_side(&loader.users, run->users, r->user_type, r->user_collation, r->users_excluded ?
 			  psprintf("SELECT x.user_id FROM %s.excluded_user x"
 					   " WHERE x.rule NOT IN ('bot_rate', 'bot_breadth')", r->schema) : NULL);
@@ -338,6 +384,7 @@ rs_load(RsRun *run, RsStageResult *result)
 	rs_stream(psprintf("SELECT e.user_id, e.item_id, e.weight, e.interacted_at, e.positive, e.owned%s"
 					   " FROM %s.event e", loader.value ? ", e.value" : "", r->schema),
 			  loader.value ? 7 : 6, types, 2, receive, &loader);
+	add_pending(&loader);
 	result->rows_in = loader.n;
 	sort_events(run, &loader);
 	run->loaded = true;

@@ -157,6 +157,7 @@ rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split, const RsCoocSetting
 	for (arg.first = 0; arg.first < nitems; arg.first += arg.rows)
 	{
 		arg.rows = Min(batch, nitems - arg.first);
+		rs_team_progress(team, arg.first, BLOCK_ITEMS, nitems);
 		rs_team_run(team, &rs_job_neighbors, &arg, sizeof(arg),
 					(arg.rows + BLOCK_ITEMS - 1) / BLOCK_ITEMS);
 		pack_batch(run, part, &arg, &allocated);

@@ -149,41 +149,20 @@ rs_evaluation_add(RsEvaluation *ev, int policy, int protocol, uint32 user,
 
 /* ---- writing ---- */
 
-#define EVALUATION_COLUMNS	14
+static const RsColumn evaluation_columns[] = {
+	{"policy", TEXTOID}, {"method", TEXTOID}, {"protocol", TEXTOID},
+	{"population", TEXTOID}, {"metric", TEXTOID}, {"k", INT4OID},
+	{"users", INT8OID}, {"value", FLOAT8OID}, {"lower", FLOAT8OID},
+	{"upper", FLOAT8OID}, {"difference", FLOAT8OID},
+	{"difference_lower", FLOAT8OID}, {"difference_upper", FLOAT8OID},
+	{"p_value", FLOAT8OID}
+};
 
-typedef struct Writer
-{
-	TupleDesc	desc;
-	Tuplestorestate *store;
-	int64		rows;
-} Writer;
-
-static void
-writer_init(Writer *w)
-{
-	static const struct
-	{
-		const char *name;
-		Oid			type;
-	}			columns[EVALUATION_COLUMNS] = {
-		{"policy", TEXTOID}, {"method", TEXTOID}, {"protocol", TEXTOID},
-		{"population", TEXTOID}, {"metric", TEXTOID}, {"k", INT4OID},
-		{"users", INT8OID}, {"value", FLOAT8OID}, {"lower", FLOAT8OID},
-		{"upper", FLOAT8OID}, {"difference", FLOAT8OID},
-		{"difference_lower", FLOAT8OID}, {"difference_upper", FLOAT8OID},
-		{"p_value", FLOAT8OID}
-	};
-
-	w->desc = CreateTemplateTupleDesc(EVALUATION_COLUMNS);
-	for (int i = 0; i < EVALUATION_COLUMNS; i++)
-		TupleDescInitEntry(w->desc, i + 1, columns[i].name, columns[i].type, -1, 0);
-	w->store = tuplestore_begin_heap(false, false, work_mem);
-	w->rows = 0;
-}
+#define EVALUATION_COLUMNS	lengthof(evaluation_columns)
 
 /* One row; difference may be NULL. */
 static void
-write_row(Writer *w, const RsPolicy *p, int protocol, int population,
+write_row(RsWriter *w, const RsPolicy *p, int protocol, int population,
 		  const char *metric, int k, const RsInterval *value,
 		  const RsInterval *difference)
 {
@@ -200,7 +179,7 @@ write_row(Writer *w, const RsPolicy *p, int protocol, int population,
 	values[7] = Float8GetDatum(value->mean);
 	values[8] = Float8GetDatum(value->lower);
 	values[9] = Float8GetDatum(value->upper);
-	for (int i = 10; i < EVALUATION_COLUMNS; i++)
+	for (Size i = 10; i < EVALUATION_COLUMNS; i++)
 		nulls[i] = (difference == NULL);
 	if (difference)
 	{
@@ -209,13 +188,12 @@ write_row(Writer *w, const RsPolicy *p, int protocol, int population,
 		values[12] = Float8GetDatum(difference->upper);
 		values[13] = Float8GetDatum(difference->p_value);
 	}
-	tuplestore_putvalues(w->store, w->desc, values, nulls);
-	w->rows++;
+	rs_writer_add(w, values, nulls);
 }
 
 /* A measure that no user varies in. */
 static void
-write_measure(Writer *w, const RsPolicy *p, int protocol, int population,
+write_measure(RsWriter *w, const RsPolicy *p, int protocol, int population,
 			  const char *metric, int k, uint32 users, double value)
 {
 	RsInterval	i = {users, value, 0, value, value, 1};
@@ -289,7 +267,7 @@ count_true(const bool *flags, uint32 n)
 
 /* All rows of one policy, protocol and population. */
 static void
-write_outcome(Writer *w, const RsEvaluation *ev, int policy, int protocol,
+write_outcome(RsWriter *w, const RsEvaluation *ev, int policy, int protocol,
 			  int population, double *x, double *y)
 {
 	RsRun	   *run = ev->run;
@@ -346,19 +324,20 @@ write_rating(void *arg, const RsPolicy *policy, const char *metric,
 static void
 store_users(RsRun *run, const RsEvaluation *ev)
 {
-	TupleDesc	desc = CreateTemplateTupleDesc(6);
-	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
+	const RsColumn columns[] = {
+		{"policy", TEXTOID}, {"protocol", TEXTOID},
+		{"user_id", run->recommender->user_type}, {"metric", TEXTOID},
+		{"k", INT4OID}, {"value", FLOAT8OID}
+	};
+	RsWriter   *w = rs_writer_begin(psprintf("%s.user_evaluation (run_id, policy, protocol, user_id, metric, k, value)",
+											 run->recommender->schema),
+									psprintf(INT64_FORMAT ", policy, protocol, user_id, metric, k, value", run->run_id),
+									lengthof(columns), columns, 0);
 	Size		width = (Size) run->nk * RS_USER_METRICS;
 	Datum		metric[RS_USER_METRICS];
 
 	for (int m = 0; m < RS_USER_METRICS; m++)
 		metric[m] = CStringGetTextDatum(metric_names[m]);
-	TupleDescInitEntry(desc, 1, "policy", TEXTOID, -1, 0);
-	TupleDescInitEntry(desc, 2, "protocol", TEXTOID, -1, 0);
-	TupleDescInitEntry(desc, 3, "user_id", run->recommender->user_type, -1, 0);
-	TupleDescInitEntry(desc, 4, "metric", TEXTOID, -1, 0);
-	TupleDescInitEntry(desc, 5, "k", INT4OID, -1, 0);
-	TupleDescInitEntry(desc, 6, "value", FLOAT8OID, -1, 0);
 	for (int i = 0; i < ev->npolicies * RS_PROTOCOLS; i++)
 	{
 		const RsOutcome *o = &ev->outcome[i];
@@ -377,21 +356,19 @@ store_users(RsRun *run, const RsEvaluation *ev)
 			values[3] = metric[v % RS_USER_METRICS];
 			values[4] = Int32GetDatum(run->k[v % width / RS_USER_METRICS]);
 			values[5] = Float8GetDatum(o->value[v]);
-			tuplestore_putvalues(store, desc, values, nulls);
+			rs_writer_add(w, values, nulls);
 			CHECK_FOR_INTERRUPTS();
 		}
 	}
-	rs_write_rows(psprintf("%s.user_evaluation (run_id, policy, protocol, user_id, metric, k, value)",
-						   run->recommender->schema),
-				  psprintf(INT64_FORMAT ", policy, protocol, user_id, metric, k, value", run->run_id),
-				  desc, store);
+	rs_writer_end(w, NULL);
 }
 
 int64
 rs_evaluation_store(const RsEvaluation *ev)
 {
 	RsRun	   *run = ev->run;
-	Writer		w;
+	RsWriter   *w;
+	int64		rows;
 	Size		most = 1;
 	double	   *x;
 	double	   *y;
@@ -400,21 +377,21 @@ rs_evaluation_store(const RsEvaluation *ev)
 		most = Max(most, ev->outcome[i].n);
 	x = palloc_extended(most * sizeof(double), MCXT_ALLOC_HUGE);
 	y = palloc_extended(most * sizeof(double), MCXT_ALLOC_HUGE);
-	writer_init(&w);
-	for (int policy = 0; policy < ev->npolicies; policy++)
-		for (int protocol = 0; protocol < RS_PROTOCOLS; protocol++)
-			for (int population = WARM; population <= EVERYONE; population++)
-				write_outcome(&w, ev, policy, protocol, population, x, y);
-	rs_ratings_rows(ev, CONFIDENCE, write_rating, &w);
-	rs_write_rows("recsys.evaluation (run_id, recommender, split, cutoff, policy, method, protocol, population,"
-				  " metric, k, users, value, lower, upper, difference, difference_lower, difference_upper, p_value)",
-				  psprintf(INT64_FORMAT ", %s, '%s', %s, policy, method, protocol, population,"
+	w = rs_writer_begin("recsys.evaluation (run_id, recommender, split, cutoff, policy, method, protocol, population,"
+						" metric, k, users, value, lower, upper, difference, difference_lower, difference_upper, p_value)",
+						psprintf(INT64_FORMAT ", %s, '%s', %s, policy, method, protocol, population,"
 						   " metric, k, users, value, lower, upper, difference, difference_lower, difference_upper, p_value",
 						   run->run_id, quote_literal_cstr(NameStr(run->recommender->name)),
 						   run->random_split ? "random" : "time",
 						   run->has_cutoff ? psprintf("'%s'::pg_catalog.timestamptz", timestamptz_to_str(run->cutoff)) : "NULL"),
-				  w.desc, w.store);
+						EVALUATION_COLUMNS, evaluation_columns, 0);
+	for (int policy = 0; policy < ev->npolicies; policy++)
+		for (int protocol = 0; protocol < RS_PROTOCOLS; protocol++)
+			for (int population = WARM; population <= EVERYONE; population++)
+				write_outcome(w, ev, policy, protocol, population, x, y);
+	rs_ratings_rows(ev, CONFIDENCE, write_rating, w);
+	rows = rs_writer_end(w, NULL);
 	if (run->per_user)
 		store_users(run, ev);
-	return w.rows;
+	return rows;
 }

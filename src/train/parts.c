@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "parts.h"
+#include "progress.h"
 
 double
 rs_users_of(const RsMatrix *m, uint32 column)
@@ -86,20 +87,35 @@ train_factors(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *
 	}
 }
 
-/* The part of a policy that is not trained yet, in the split's context. */
+/*
+ * The parts of a policy that are not trained yet, in the split's context; for
+ * who watches, from and to are the policy's shares of the stage.
+ */
 static void
-train_missing(RsRun *run, RsTeam *team, RsSplit *split, RsPolicy *policy)
+train_missing(RsRun *run, RsTeam *team, RsSplit *split, RsPolicy *policy,
+			  double from, double to)
 {
 	RsParts    *parts = split->parts;
+	bool		neighbors = rs_has_neighbors(policy->method) &&
+		rs_parts_neighbors(parts, policy) == NULL;
+	bool		factors = rs_has_factors(policy->method) &&
+		rs_parts_factors(parts, policy) == NULL;
+	double		middle = neighbors ? (factors ? (from + to) / 2 : to) : from;
 	MemoryContext old;
 
 	old = MemoryContextSwitchTo(split->context);
-	if (rs_has_neighbors(policy->method) && rs_parts_neighbors(parts, policy) == NULL)
+	if (neighbors)
+	{
+		rs_progress_piece(from, middle);
 		parts->neighbors = lappend(parts->neighbors,
 								   rs_train_neighbors(run, team, split, &policy->neighbors));
-	if (rs_has_factors(policy->method) && rs_parts_factors(parts, policy) == NULL)
+	}
+	if (factors)
+	{
+		rs_progress_piece(middle, to);
 		parts->factors = lappend(parts->factors,
 								 train_factors(run, team, split, &policy->factors));
+	}
 	MemoryContextSwitchTo(old);
 }
 
@@ -166,7 +182,9 @@ rs_parts_make(RsRun *run, RsSplit *split, List *policies)
 	train_popularity(run, split);
 	team = rs_team_begin(run, m->users.start[m->users.nrows]);
 	foreach(cell, policies)
-		train_missing(run, team, split, lfirst(cell));
+		train_missing(run, team, split, lfirst(cell),
+					  (double) foreach_current_index(cell) / list_length(policies),
+					  (double) (foreach_current_index(cell) + 1) / list_length(policies));
 	rs_team_end(team);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);

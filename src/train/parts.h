@@ -39,13 +39,16 @@ typedef struct RsFactorPart
 	RsShared	shared_user_bias;
 	RsShared	shared_gram;
 	RsShared	shared_row;		/* rs_parts_share: item and bias, see fold_in.h */
+	int			done;			/* sweeps so far */
+	int			most;			/* sweeps that there is room for */
+	float	   *total;			/* how far its rows have been turned */
 	double	   *loss;			/* after each sweep */
 	double	   *seconds;		/* of each sweep */
 
 	/* of ratings only */
 	RsExplicit	rating;
-	float		least;			/* range of the ratings */
-	float		most;
+	float		lowest;			/* range of the ratings */
+	float		highest;
 	RsShared	base_bias;		/* items' in the model without factors */
 } RsFactorPart;
 
@@ -84,10 +87,29 @@ extern const RsJob rs_job_bpr;
 /* what the data decide of a fold-in's alpha0 */
 extern double rs_settle_alpha0(double asked, uint32 nitems);
 
+/*
+ * The same in pieces: the start, with room for settings->sweeps, and sweeps up
+ * to a number in all.  The item factors and their Gram matrix after n sweeps
+ * are the same bytes however they were reached; the user factors are those of
+ * rs_train_factors if the last piece finishes, which makes them exact.
+ */
+extern RsFactorPart *rs_factors_start(RsRun *run, RsTeam *team, RsSplit *split,
+									  const RsFactorSettings *settings);
+extern void rs_factors_sweep(RsRun *run, RsTeam *team, RsSplit *split,
+							 RsFactorPart *part, int sweeps, bool finish);
+
 /* neighbors.c */
 #define RS_NEIGHBOR_STAGING	(16 << 20)	/* bytes of a batch of rows */
 extern RsNeighborPart *rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split,
 										  const RsCoocSettings *settings);
 extern const RsJob rs_job_neighbors;
+
+/* warm.c: item factors of an earlier model */
+extern RsWarm *rs_warm_read(RsRun *run, const RsSplit *split);
+extern void rs_warm_items(const RsWarm *warm, const RsMatrix *m,
+						  const RsFactorSettings *settings, float *item);
+
+/* stop.c: numbers of sweeps chosen on the validation slice */
+extern void rs_choose_sweeps(RsRun *run);
 
 #endif							/* RS_PARTS_H */

@@ -28,10 +28,12 @@
 " coalesce(p.settings ->> 'solver', 'cg'), coalesce((p.settings ->> 'cg_steps')::int4, 3)," \
 " coalesce(p.settings ->> 'similarity', 'general'), coalesce(p.settings ->> 'votes', 'one')," \
 " (p.settings ->> 'history_cap')::int4, (p.settings ->> 'alpha')::float8," \
-" (p.settings ->> 'beta')::float8, (p.settings ->> 'rounds')::int4," \
-" (p.settings ->> 'bias_lambda')::float8, (p.settings ->> 'item_bias')::boolean," \
-" (p.settings ->> 'rate')::float8, (p.settings ->> 'ridge')::float8," \
-" (p.settings ->> 'exponent')::float8"
+" (p.settings ->> 'beta')::float8," \
+" coalesce((p.settings ->> 'early_stop')::int4, 0)," \
+" coalesce((p.settings ->> 'warm_start')::boolean, false)," \
+" (p.settings ->> 'rounds')::int4, (p.settings ->> 'bias_lambda')::float8," \
+" (p.settings ->> 'item_bias')::boolean, (p.settings ->> 'rate')::float8," \
+" (p.settings ->> 'ridge')::float8, (p.settings ->> 'exponent')::float8"
 
 /* for policies older than the setting */
 #define DEFAULT_HISTORY_CAP	10000
@@ -78,7 +80,7 @@ read_factors(RsMethod method, RsFactorSettings *s)
 
 	s->method = method;
 	s->factors = DatumGetInt32(rs_spi_value(0, 10));
-	s->sweeps = DatumGetInt32(rs_spi_value(0, method == RS_BPR ? 24 : 11));
+	s->sweeps = DatumGetInt32(rs_spi_value(0, method == RS_BPR ? 26 : 11));
 	s->alpha0 = method == RS_EXPLICIT ? 0 : number(12, RS_AUTO);
 	s->lambda = DatumGetFloat8(rs_spi_value(0, 13));
 	s->nu = DatumGetFloat8(rs_spi_value(0, 14));
@@ -86,35 +88,50 @@ read_factors(RsMethod method, RsFactorSettings *s)
 	switch (method)
 	{
 		case RS_EXPLICIT:
-			s->bias_lambda = DatumGetFloat8(rs_spi_value(0, 25));
+			s->bias_lambda = DatumGetFloat8(rs_spi_value(0, 27));
 			break;
 		case RS_BPR:
-			s->item_bias = DatumGetBool(rs_spi_value(0, 26));
-			s->rate = DatumGetFloat8(rs_spi_value(0, 27));
-			s->ridge = DatumGetFloat8(rs_spi_value(0, 28));
-			s->exponent = DatumGetFloat8(rs_spi_value(0, 29));
+			s->item_bias = DatumGetBool(rs_spi_value(0, 28));
+			s->rate = DatumGetFloat8(rs_spi_value(0, 29));
+			s->ridge = DatumGetFloat8(rs_spi_value(0, 30));
+			s->exponent = DatumGetFloat8(rs_spi_value(0, 31));
 			break;
 		default:
 			s->solver = strcmp(solver, "exact") == 0 ? RS_SOLVER_EXACT : RS_SOLVER_CG;
 			s->cg_steps = DatumGetInt32(rs_spi_value(0, 18));
+			s->early_stop = DatumGetInt32(rs_spi_value(0, 24));
+			s->warm_start = DatumGetBool(rs_spi_value(0, 25));
 	}
 }
 
-/* The current version of a policy, in the run's context. */
-static RsPolicy *
-read_policy(RsRun *run, const char *name)
+RsPolicy *
+rs_policy_read(RsRun *run, const char *name, const char *method, const char *changes)
 {
-	Oid			types[2] = {NAMEOID, TEXTOID};
-	Datum		args[2];
+	Oid			types[4] = {NAMEOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		args[4];
+	char		nulls[] = "  nn";
 	RsPolicy   *p = MemoryContextAllocZero(run->context, sizeof(RsPolicy));
 	HeapTuple	row;
 	TupleDesc	desc;
 
 	args[0] = NameGetDatum(&run->recommender->name);
 	args[1] = CStringGetTextDatum(name);
-	if (SPI_execute_with_args("SELECT " POLICY_COLUMNS " FROM recsys.policy p"
-							  " WHERE p.recommender = $1 AND p.policy = $2 AND p.retired_at IS NULL",
-							  2, types, args, NULL, true, 1) != SPI_OK_SELECT)
+	if (method != NULL)
+	{
+		args[2] = CStringGetTextDatum(method);
+		nulls[2] = ' ';
+	}
+	if (changes != NULL)
+	{
+		args[3] = CStringGetTextDatum(changes);
+		nulls[3] = ' ';
+	}
+	if (SPI_execute_with_args("SELECT " POLICY_COLUMNS " FROM (SELECT q.policy, q.version,"
+							  " coalesce($3, q.method) AS method,"
+							  " q.settings || coalesce($4::pg_catalog.jsonb, '{}') AS settings"
+							  " FROM recsys.policy q WHERE q.recommender = $1"
+							  " AND q.policy = $2 AND q.retired_at IS NULL) p",
+							  4, types, args, nulls, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the policies");
 	if (SPI_processed == 0)
 		ereport(ERROR,
@@ -187,7 +204,7 @@ add_policy(RsRun *run, RsPolicy *p)
 static void
 add_part(RsRun *run, const RsPolicy *whole, const char *part, RsMethod method)
 {
-	RsPolicy   *builtin = read_policy(run, part);
+	RsPolicy   *builtin = rs_policy_read(run, part, NULL, NULL);
 	RsPolicy   *p = MemoryContextAllocZero(run->context, sizeof(RsPolicy));
 
 	p->name = whole->name;
@@ -214,9 +231,9 @@ add_part(RsRun *run, const RsPolicy *whole, const char *part, RsMethod method)
 void
 rs_policies_of(RsRun *run, const char *name)
 {
-	RsPolicy   *p = read_policy(run, name);
+	RsPolicy   *p = rs_policy_read(run, name, NULL, NULL);
 
-	add_policy(run, read_policy(run, "popularity"));
+	add_policy(run, rs_policy_read(run, "popularity", NULL, NULL));
 	if (p->method == RS_FUNNEL)
 	{
 		add_part(run, p, "item_item", RS_ITEM_ITEM);

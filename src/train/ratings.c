@@ -30,8 +30,8 @@ typedef struct RatingPlan
 	bool		predicts;
 	RsExplicit	baseline;
 	RsShared	base_bias;
-	float		least;
-	float		most;
+	float		lowest;
+	float		highest;
 } RatingPlan;
 
 RsShared
@@ -51,8 +51,8 @@ rs_ratings_plan(RsRun *run, MemoryContext context, const RsParts *parts, List *p
 			out->baseline = part->rating;
 			out->baseline.factors = 0;
 			out->base_bias = part->base_bias;
-			out->least = part->least;
-			out->most = part->most;
+			out->lowest = part->lowest;
+			out->highest = part->highest;
 		}
 		out++;
 	}
@@ -65,7 +65,7 @@ rs_ratings_plan(RsRun *run, MemoryContext context, const RsParts *parts, List *p
 static double
 miss(const RatingPlan *r, double predicted, float rating)
 {
-	return Max(Min(predicted, r->most), r->least) - rating;
+	return Max(Min(predicted, r->highest), r->lowest) - rating;
 }
 
 /* x is NULL where the fold-in has no solution: then nothing is known of them */

@@ -22,23 +22,27 @@
 #define RANDOM_TENTHS	10		/* a random split holds out one in so many */
 #define TIME_PARTS		1024
 
+/* of the train side: as much as the default cutoff leaves for the test */
+#define VALIDATION_PARTS	9
+
 /*
- * The nth (from 0) of all events in order of time, without sorting them: each
- * pass counts those in equal parts of the span that holds it, and takes the
- * part.
+ * The nth (from 0) in order of time of the events before an instant, without
+ * sorting them: each pass counts those in equal parts of the span that holds
+ * it, and takes the part.
  */
 static TimestampTz
-nth_time(const RsRun *run, uint64 nth, TimestampTz *first)
+nth_time(const RsRun *run, TimestampTz before, uint64 nth, TimestampTz *first)
 {
 	uint64		count[TIME_PARTS];
 	TimestampTz low = DT_NOEND;
 	TimestampTz high = DT_NOBEGIN;
 
 	for (uint64 i = 0; i < run->nevents; i++)
-	{
-		low = Min(low, run->event[i].time);
-		high = Max(high, run->event[i].time);
-	}
+		if (run->event[i].time < before)
+		{
+			low = Min(low, run->event[i].time);
+			high = Max(high, run->event[i].time);
+		}
 	*first = low;
 	while (low < high)
 	{
@@ -77,15 +81,33 @@ day_of(RsRun *run, TimestampTz time)
 }
 
 /*
+ * The time below which a share of the events before an instant lie, rounded
+ * down to a day where events before that day remain.
+ */
+static TimestampTz
+share_of_time(RsRun *run, TimestampTz before, double share)
+{
+	TimestampTz result;
+	TimestampTz first;
+	TimestampTz day;
+	uint64		n = 0;
+
+	for (uint64 i = 0; i < run->nevents; i++)
+		n += run->event[i].time < before;
+	if (n == 0)
+		return 0;
+	result = nth_time(run, before, (uint64) (n * share), &first);
+	day = day_of(run, result);
+	return first < day ? day : result;
+}
+
+/*
  * The cutoff of a run: given, or the time below which 90 % of the events lie,
  * rounded down to a day where events before that day remain.
  */
 void
 rs_find_cutoff(RsRun *run)
 {
-	TimestampTz first;
-	TimestampTz day;
-
 	if (run->random_split || run->has_cutoff)
 		return;
 	if (!run->recommender->has_time)
@@ -96,15 +118,7 @@ rs_find_cutoff(RsRun *run)
 				 errdetail("A random split shows how well known interactions are filled in, not how well future ones are foreseen."),
 				 errhint("Ask for it by random_split => true, or for no evaluation by evaluate => false.")));
 	run->has_cutoff = true;
-	if (run->nevents == 0)
-	{
-		run->cutoff = 0;
-		return;
-	}
-	run->cutoff = nth_time(run, (uint64) (run->nevents * TRAIN_SHARE), &first);
-	day = day_of(run, run->cutoff);
-	if (first < day)
-		run->cutoff = day;
+	run->cutoff = share_of_time(run, DT_NOEND, TRAIN_SHARE);
 }
 
 /* A split without a matrix yet. */
@@ -135,19 +149,58 @@ rs_split_free(RsSplit *split)
 	MemoryContextDelete(split->context);
 }
 
-/* Whether a pair is held out by a random split; a pair is never divided. */
+/* A split within the train side: see train.h. */
+RsSplit *
+rs_split_validation(RsRun *run)
+{
+	RsSplit    *split;
+	TimestampTz cutoff = DT_NOEND;
+	TimestampTz until = DT_NOEND;
+
+	if (!run->random_split)
+	{
+		until = run->cutoff;
+		cutoff = share_of_time(run, until, 1 - 1.0 / VALIDATION_PARTS);
+	}
+	split = rs_split_make(run, run->random_split, cutoff, until);
+	split->validation = run->random_split;
+	split->bot = rs_find_bots(run, split->context, split->cutoff);
+	split->matrix = rs_matrix_make(run, split);
+	if (split->matrix->users.nrows > 0 && rs_split_test_users(run, split) > 0)
+		return split;
+	rs_split_free(split);
+	return NULL;
+}
+
+/*
+ * Whether a pair is held out by a random split, or from its train side; a pair
+ * is never divided.
+ */
 static bool
-held_out(const RsRun *run, uint32 user, const RsEvent *event)
+held_out(const RsRun *run, uint32 user, const RsEvent *event, int salt, int parts)
 {
 	return rs_hash64(((uint64) user << 32 | rs_event_item(event)) ^
-					 rs_hash64((uint64) run->seed)) % RANDOM_TENTHS == 0;
+					 rs_hash64((uint64) run->seed + salt)) % parts == 0;
+}
+
+/* The side of a pair in a random split: 0 = train, 1 = test, -1 = neither. */
+static int
+random_side(const RsRun *run, const RsSplit *split, uint32 user, const RsEvent *event)
+{
+	bool		test = held_out(run, user, event, 0, RANDOM_TENTHS);
+
+	if (!split->validation)
+		return test;
+	if (test)
+		return -1;
+	return held_out(run, user, event, 1, VALIDATION_PARTS);
 }
 
 bool
 rs_in_train(const RsRun *run, const RsSplit *split, uint32 user, const RsEvent *event)
 {
 	if (split->random)
-		return !held_out(run, user, event);
+		return random_side(run, split, user, event) == 0;
 	return event->time < split->cutoff;
 }
 
@@ -155,8 +208,40 @@ bool
 rs_in_test(const RsRun *run, const RsSplit *split, uint32 user, const RsEvent *event)
 {
 	if (split->random)
-		return held_out(run, user, event);
+		return random_side(run, split, user, event) == 1;
 	return event->time >= split->cutoff && event->time < split->until;
+}
+
+static bool
+has_test(const RsRun *run, const RsSplit *split, uint32 user)
+{
+	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
+		if (rs_in_test(run, split, user, &run->event[i]))
+			return true;
+	return false;
+}
+
+uint64
+rs_split_test_users(const RsRun *run, const RsSplit *split)
+{
+	uint64		n = 0;
+
+	for (uint32 u = 0; u < rs_idmap_count(run->users); u++)
+		n += !split->bot[u] && has_test(run, split, u);
+	return n;
+}
+
+bool *
+rs_split_sample(RsRun *run, const RsSplit *split, uint64 users)
+{
+	uint32		nusers = rs_idmap_count(run->users);
+	bool	   *out = palloc_extended(nusers + 1, MCXT_ALLOC_HUGE);
+	double		share = (double) users / Max(rs_split_test_users(run, split), 1);
+
+	for (uint32 u = 0; u < nusers; u++)
+		out[u] = split->bot[u] ||
+			(share < 1 && rs_hash64(rs_idmap_checksum(run->users, u)) >= share * 0x1p64);
+	return out;
 }
 
 uint64

@@ -3,8 +3,8 @@
  * store.c
  *	  Writes a trained model into the recommender's tables.
  *
- * Rows go through a tuplestore that SQL sees as a relation, and one INSERT ...
- * SELECT for each table: constraints, triggers and rights hold as for anybody.
+ * Each table is filled in the order of its primary key (see write.c); a model
+ * is the newest one, so that its rows come after all others.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,61 +12,19 @@
 
 #include <inttypes.h>
 
-#include "access/xlog.h"
-#include "access/xloginsert.h"
 #include "catalog/pg_type.h"
+#include "executor/instrument.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/queryenvironment.h"
 #include "utils/timestamp.h"
 
 #include "array.h"
 #include "parts.h"
+#include "progress.h"
 
-#define ROWS_RELATION	"recsys_rows"
 #define FEATURE_VERSION	1
-
-/*
- * INSERT INTO target SELECT select FROM the rows; frees the tuplestore.
- */
-void
-rs_write_rows(const char *target, const char *select, TupleDesc desc,
-			  Tuplestorestate *rows)
-{
-	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
-	int			rc;
-
-	enr->md.name = ROWS_RELATION;
-	enr->md.reliddesc = InvalidOid;
-	enr->md.tupdesc = desc;
-	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
-	enr->md.enrtuples = (double) tuplestore_tuple_count(rows);
-	enr->reldata = rows;
-	rc = SPI_register_relation(enr);
-	if (rc != SPI_OK_REL_REGISTER)
-		elog(ERROR, "could not register the rows to write: %s",
-			 SPI_result_code_string(rc));
-	rc = SPI_execute(psprintf("INSERT INTO %s SELECT %s FROM " ROWS_RELATION,
-							  target, select), false, 0);
-	if (rc != SPI_OK_INSERT)
-		elog(ERROR, "could not write to %s: %s", target,
-			 SPI_result_code_string(rc));
-	SPI_unregister_relation(ROWS_RELATION);
-	tuplestore_end(rows);
-}
-
-/* A tuplestore and its descriptor, of named and typed columns. */
-static TupleDesc
-make_desc(int n, const char *const *names, const Oid *types)
-{
-	TupleDesc	desc = CreateTemplateTupleDesc(n);
-
-	for (int i = 0; i < n; i++)
-		TupleDescInitEntry(desc, i + 1, names[i], types[i], -1, 0);
-	return desc;
-}
 
 /* By users, those of long ago counting less where they do; ties by item. */
 static int
@@ -84,81 +42,114 @@ compare_users(const void *a, const void *b, void *arg)
 }
 
 static int64
-store_popularity(RsRun *run)
+store_popularity(RsRun *run, int64 *bytes)
 {
-	static const char *const names[] = {"item_id", "users", "score", "rank"};
-	Oid			types[] = {run->recommender->item_type, INT8OID, FLOAT8OID, INT4OID};
-	TupleDesc	desc = make_desc(4, names, types);
-	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	const RsColumn columns[] = {
+		{"item_id", run->recommender->item_type}, {"users", INT8OID},
+		{"score", FLOAT8OID}, {"rank", INT4OID}
+	};
+	RsWriter   *w = rs_writer_begin(psprintf("%s.popularity (model_id, item_id, users, score, rank)",
+											 run->recommender->schema),
+									psprintf(INT64_FORMAT ", item_id, users, score, rank", run->model_id),
+									lengthof(columns), columns, 1);
 	const RsMatrix *m = run->final->parts->matrix;
 	uint32		nitems = m->items.nrows;
 	uint32	   *order = palloc_extended(nitems * sizeof(uint32), MCXT_ALLOC_HUGE);
+	int32	   *rank = palloc_extended(nitems * sizeof(int32), MCXT_ALLOC_HUGE);
 
 	for (uint32 i = 0; i < nitems; i++)
 		order[i] = i;
 	qsort_interruptible(order, nitems, sizeof(uint32), compare_users, (void *) m);
 	for (uint32 place = 0; place < nitems; place++)
+		rank[order[place]] = (int32) place + 1;
+	for (uint32 i = 0; i < nitems; i++)
 	{
-		uint32		i = order[place];
 		Datum		values[4];
 		bool		nulls[4] = {false};
 
 		values[0] = rs_idmap_datum(run->items, m->item[i]);
 		values[1] = Int64GetDatum((int64) (m->items.start[i + 1] - m->items.start[i]));
 		values[2] = Float8GetDatum(run->final->parts->popularity[i]);
-		values[3] = Int32GetDatum(place + 1);
-		tuplestore_putvalues(rows, desc, values, nulls);
+		values[3] = Int32GetDatum(rank[i]);
+		rs_writer_add(w, values, nulls);
 	}
+	pfree(rank);
 	pfree(order);
-	rs_write_rows(psprintf("%s.popularity (model_id, item_id, users, score, rank)", run->recommender->schema),
-				  psprintf(INT64_FORMAT ", item_id, users, score, rank", run->model_id),
-				  desc, rows);
-	return nitems;
+	return rs_writer_end(w, bytes);
 }
 
+/*
+ * Neighbours of an item are trained in the order of their ranks and written in
+ * that of their ids.  A place in that order is the neighbour's number, which
+ * follows its id, above its rank less one.
+ */
+typedef uint64 Place;
+
+#define PLACE(item, rank)	((Place) (item) << 32 | (rank))
+#define PLACE_RANK(place)	((uint32) (place))
+
+#define ST_SORT sort_places
+#define ST_ELEMENT_TYPE Place
+#define ST_COMPARE(a, b) ((*(a) > *(b)) - (*(a) < *(b)))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
 static int64
-store_neighbors(RsRun *run, const RsNeighborPart *part)
+store_neighbors(RsRun *run, const RsNeighborPart *part, int64 *bytes)
 {
-	static const char *const names[] = {"item_id", "neighbor_id", "rank", "users_both", "similarity"};
 	Oid			item = run->recommender->item_type;
-	Oid			types[] = {item, item, INT4OID, INT4OID, FLOAT8OID};
-	TupleDesc	desc = make_desc(5, names, types);
-	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	const RsColumn columns[] = {
+		{"item_id", item}, {"neighbor_id", item}, {"rank", INT4OID},
+		{"users_both", INT4OID}, {"similarity", FLOAT8OID}
+	};
+	RsWriter   *w = rs_writer_begin(psprintf("%s.item_neighbor (model_id, item_id, neighbor_id, rank, users_both, similarity)",
+											 run->recommender->schema),
+									psprintf(INT64_FORMAT ", item_id, neighbor_id, rank, users_both, similarity", run->model_id),
+									lengthof(columns), columns, 2);
 	const RsMatrix *m = run->final->parts->matrix;
+	Place	   *place = palloc_extended((Size) part->settings.neighbors * sizeof(Place), MCXT_ALLOC_HUGE);
 
 	for (uint32 i = 0; i < m->items.nrows; i++)
 	{
-		for (uint64 j = part->start[i]; j < part->start[i + 1]; j++)
+		const RsNeighbor *row = part->neighbor + part->start[i];
+		uint32		n = (uint32) (part->start[i + 1] - part->start[i]);
+
+		for (uint32 j = 0; j < n; j++)
+			place[j] = PLACE(row[j].item, j);
+		sort_places(place, n);
+		for (uint32 j = 0; j < n; j++)
 		{
+			uint32		rank = PLACE_RANK(place[j]);
 			Datum		values[5];
 			bool		nulls[5] = {false};
 
 			values[0] = rs_idmap_datum(run->items, m->item[i]);
-			values[1] = rs_idmap_datum(run->items, m->item[part->neighbor[j].item]);
-			values[2] = Int32GetDatum((int32) (j - part->start[i] + 1));
-			values[3] = Int32GetDatum((int32) part->neighbor[j].users_both);
-			values[4] = Float8GetDatum(part->neighbor[j].similarity);
-			tuplestore_putvalues(rows, desc, values, nulls);
+			values[1] = rs_idmap_datum(run->items, m->item[row[rank].item]);
+			values[2] = Int32GetDatum((int32) rank + 1);
+			values[3] = Int32GetDatum((int32) row[rank].users_both);
+			values[4] = Float8GetDatum(row[rank].similarity);
+			rs_writer_add(w, values, nulls);
 		}
-		CHECK_FOR_INTERRUPTS();
 	}
-	rs_write_rows(psprintf("%s.item_neighbor (model_id, item_id, neighbor_id, rank, users_both, similarity)", run->recommender->schema),
-				  psprintf(INT64_FORMAT ", item_id, neighbor_id, rank, users_both, similarity", run->model_id),
-				  desc, rows);
-	return part->start[m->items.nrows];
+	pfree(place);
+	return rs_writer_end(w, bytes);
 }
 
 /* One side's factors: SHOP.user_factor or SHOP.item_factor. */
 static int64
 store_factors(RsRun *run, const char *side, RsIdMap *ids, Oid type,
 			  const uint32 *number, const RsCsr *pairs, const float *x,
-			  const float *bias, int f)
+			  const float *bias, int f, int64 *bytes)
 {
 	const char *id = psprintf("%s_id", side);
-	const char *const names[] = {id, "factor", "bias", "interactions"};
-	Oid			types[] = {type, FLOAT4ARRAYOID, FLOAT4OID, INT4OID};
-	TupleDesc	desc = make_desc(4, names, types);
-	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	const RsColumn columns[] = {
+		{id, type}, {"factor", FLOAT4ARRAYOID}, {"bias", FLOAT4OID}, {"interactions", INT4OID}
+	};
+	RsWriter   *w = rs_writer_begin(psprintf("%s.%s_factor (model_id, %s, factor, bias, interactions)",
+											 run->recommender->schema, side, id),
+									psprintf(INT64_FORMAT ", %s, factor, bias, interactions", run->model_id, id),
+									lengthof(columns), columns, 1);
 
 	for (uint32 i = 0; i < pairs->nrows; i++)
 	{
@@ -171,14 +162,10 @@ store_factors(RsRun *run, const char *side, RsIdMap *ids, Oid type,
 		values[2] = Float4GetDatum(bias != NULL ? bias[i] : 0);
 		nulls[2] = (bias == NULL);
 		values[3] = Int32GetDatum((int32) (pairs->start[i + 1] - pairs->start[i]));
-		tuplestore_putvalues(rows, desc, values, nulls);
+		rs_writer_add(w, values, nulls);
 		pfree(factor);
-		CHECK_FOR_INTERRUPTS();
 	}
-	rs_write_rows(psprintf("%s.%s_factor (model_id, %s, factor, bias, interactions)", run->recommender->schema, side, id),
-				  psprintf(INT64_FORMAT ", %s, factor, bias, interactions", run->model_id, id),
-				  desc, rows);
-	return pairs->nrows;
+	return rs_writer_end(w, bytes);
 }
 
 static void
@@ -195,21 +182,6 @@ store_gram(RsRun *run, const RsFactorPart *p)
 	if (SPI_execute_with_args("INSERT INTO recsys.model_gram (model_id, recommender, factors, gram)"
 							  " VALUES ($1, $2, $3, $4)", 4, types, args, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write the Gram matrix");
-}
-
-/* Total size of the part tables with their indexes. */
-static int64
-table_bytes(const RsRun *run)
-{
-	Oid			type = OIDOID;
-	Oid			result = INT8OID;
-	Datum		schema = ObjectIdGetDatum(run->recommender->schema_oid);
-
-	rs_spi_select("SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::pg_catalog.int8"
-				  " FROM pg_catalog.pg_class c WHERE c.relnamespace = $1"
-				  " AND c.relname IN ('popularity', 'item_neighbor', 'item_factor', 'user_factor')",
-				  1, &type, &schema, 1, &result);
-	return DatumGetInt64(rs_spi_value(0, 1));
 }
 
 /* The policy's settings, with what the training found, as JSON. */
@@ -229,7 +201,7 @@ parameters(const RsRun *run, const RsNeighborPart *neighbors,
 	{
 		if (factors->kind == RS_KIND_RATING)
 			appendStringInfo(&json, ", \"mu\": %.17g, \"scale\": %.17g, \"lowest_rating\": %.9g, \"highest_rating\": %.9g",
-							 factors->rating.mu, factors->rating.scale, factors->least, factors->most);
+							 factors->rating.mu, factors->rating.scale, factors->lowest, factors->highest);
 		else
 			appendStringInfo(&json, ", \"alpha0\": %.9g", factors->settings.alpha0);
 		appendStringInfo(&json, ", \"initial_sd\": %g, \"loss\": [", factors->settings.initial_sd);
@@ -239,6 +211,11 @@ parameters(const RsRun *run, const RsNeighborPart *neighbors,
 		for (int i = 0; i < factors->settings.sweeps; i++)
 			appendStringInfo(&json, "%s%.4f", i ? ", " : "", factors->seconds[i]);
 		appendStringInfoChar(&json, ']');
+		if (run->policy->stopped_at > 0)
+			appendStringInfo(&json, ", \"stopped_at\": %d", run->policy->stopped_at);
+		if (run->final->warm != NULL)
+			appendStringInfo(&json, ", \"warm_start_model\": " INT64_FORMAT,
+							 run->final->warm->model_id);
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;
@@ -308,28 +285,36 @@ rs_store(RsRun *run, RsStageResult *result)
 	RsFactorPart *factors = rs_parts_factors(parts, run->policy);
 	RsRecommender *r = run->recommender;
 	const RsMatrix *m = parts->matrix;
-	int64		bytes = table_bytes(run);
-	XLogRecPtr	wal = GetXLogInsertRecPtr();
+	WalUsage	before = pgWalUsage;
+	WalUsage	wal = {0};
+	int64		bytes = 0;
+	int64		total;
 	int64		rows;
 
+	total = m->users.ncols + (neighbors ? neighbors->start[m->items.nrows] : 0) +
+		(factors ? (int64) m->users.ncols + m->users.nrows : 0);
 	insert_model(run, neighbors, factors);
-	rows = store_popularity(run);
+	rows = store_popularity(run, &bytes);
+	rs_progress_rows(rows, total);
 	if (neighbors)
-		rows += store_neighbors(run, neighbors);
+		rows += store_neighbors(run, neighbors, &bytes);
+	rs_progress_rows(rows, total);
 	if (factors)
 	{
 		bool		ratings = (factors->kind == RS_KIND_RATING);
 
 		rows += store_factors(run, "item", run->items, r->item_type, m->item,
-							  ratings ? &m->item_ratings : &m->items,
-							  factors->item, factors->item_bias, factors->settings.factors);
+							  ratings ? &m->item_ratings : &m->items, factors->item,
+							  factors->item_bias, factors->settings.factors, &bytes);
+		rs_progress_rows(rows, total);
 		rows += store_factors(run, "user", run->users, r->user_type, m->user,
-							  ratings ? &m->user_ratings : &m->users,
-							  factors->user, factors->user_bias, factors->settings.factors);
+							  ratings ? &m->user_ratings : &m->users, factors->user,
+							  factors->user_bias, factors->settings.factors, &bytes);
 		if (!ratings)
 			store_gram(run, factors);
 	}
-	finish_model(run, table_bytes(run) - bytes, (int64) (GetXLogInsertRecPtr() - wal));
-	result->rows_in = m->users.start[m->users.nrows];
+	WalUsageAccumDiff(&wal, &pgWalUsage, &before);
+	finish_model(run, bytes, (int64) wal.wal_bytes);
+	result->rows_in = run->policy->method == RS_EXPLICIT ? m->shared_user_ratings.n : m->shared_users.n;
 	result->rows_out = rows;
 }

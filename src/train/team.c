@@ -36,6 +36,7 @@
 #include "als_job.h"
 #include "evaluate.h"
 #include "parts.h"
+#include "progress.h"
 #include "train.h"
 
 #define TEAM_KEY		UINT64CONST(0x7265637379730001)
@@ -77,6 +78,9 @@ struct RsTeam
 	ParallelContext *pcxt;		/* NULL = this backend alone */
 	TeamState  *state;
 	TeamState	own;			/* the state where there are no workers */
+	uint64		rows_done;		/* what to show of the next job */
+	uint32		rows_block;		/* 0 = nothing */
+	uint64		rows_total;
 };
 
 /* ---- memory ---- */
@@ -223,10 +227,14 @@ rs_team_begin(RsRun *run, uint64 pairs)
 	return team;
 }
 
-/* Takes blocks of the present job until there are none. */
+/*
+ * Takes blocks of the present job until there are none; a backend that trains
+ * (a worker has no team) shows how many have been taken by all.
+ */
 static void
-do_blocks(TeamState *state, const RsJob *job, pg_atomic_uint32 *next)
+do_blocks(TeamState *state, const RsJob *job, const RsTeam *team)
 {
+	pg_atomic_uint32 *next = &state->next;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "recsys job",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -236,6 +244,9 @@ do_blocks(TeamState *state, const RsJob *job, pg_atomic_uint32 *next)
 	while ((block = pg_atomic_fetch_add_u32(next, 1)) < state->nblocks)
 	{
 		job->block(state->arg.bytes, scratch, block);
+		if (team != NULL && team->rows_block > 0)
+			rs_progress_rows(Min(team->rows_done + (block + 1) * (uint64) team->rows_block,
+								 team->rows_total), team->rows_total);
 		CHECK_FOR_INTERRUPTS();
 	}
 	MemoryContextSwitchTo(old);
@@ -265,14 +276,24 @@ rs_team_run(RsTeam *team, const RsJob *job, const void *arg, Size size,
 	if (alone)
 	{
 		pg_atomic_init_u32(&state->next, 0);
-		do_blocks(state, job, &state->next);
+		do_blocks(state, job, team);
+		team->rows_block = 0;
 		return;
 	}
 	state->job = job_number(job);
 	pg_atomic_write_u32(&state->next, 0);
 	BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
-	do_blocks(state, job, &state->next);
+	do_blocks(state, job, team);
+	team->rows_block = 0;
 	BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
+}
+
+void
+rs_team_progress(RsTeam *team, uint64 done, uint32 per_block, uint64 total)
+{
+	team->rows_done = done;
+	team->rows_block = per_block;
+	team->rows_total = total;
 }
 
 void
@@ -312,7 +333,7 @@ rs_train_worker(dsm_segment *seg, shm_toc *toc)
 		}
 		if (state->job == NO_MORE_JOBS)
 			break;
-		do_blocks(state, jobs[state->job], &state->next);
+		do_blocks(state, jobs[state->job], NULL);
 		BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
 		phase++;
 	}

@@ -56,6 +56,13 @@ extern void rs_team_run(RsTeam *team, const RsJob *job, const void *arg,
 						Size size, uint32 nblocks);
 extern void rs_team_end(RsTeam *team);
 
+/*
+ * The blocks of the next job, in rows for the view of the progress: done rows
+ * lie before them, each block has per_block, and there are total in all.
+ */
+extern void rs_team_progress(RsTeam *team, uint64 done, uint32 per_block,
+							 uint64 total);
+
 /* How many workers a run may have at most: asked for, or by the machine. */
 extern int	rs_team_limit(int asked);
 

@@ -25,8 +25,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "owner.h"
 #include "parts.h"
+#include "progress.h"
 #include "kernel/simd.h"
 
 PG_MODULE_MAGIC;
@@ -57,6 +57,7 @@ close_run(void)
 		MemoryContextDelete(rs_run->context);
 	rs_run = NULL;
 	busy = false;
+	rs_progress_end();
 }
 
 static void
@@ -99,8 +100,8 @@ rs_train_build(void)
 }
 
 /* Bytes held by the run now; keeps the peak. */
-static int64
-run_bytes(RsRun *run)
+int64
+rs_run_bytes(RsRun *run)
 {
 	int64		bytes = MemoryContextMemAllocated(run->context, true) + run->shared_bytes;
 
@@ -111,7 +112,7 @@ run_bytes(RsRun *run)
 void
 rs_run_charge(RsRun *run, Size bytes, const char *what)
 {
-	int64		held = run_bytes(run);
+	int64		held = rs_run_bytes(run);
 	Size		wanted;
 
 	if (held + (int64) bytes <= run->memory_limit)
@@ -219,8 +220,8 @@ set_list_lengths(RsRun *run, ArrayType *array)
  * The policies to evaluate, with popularity and their parts (NULL: those of
  * the live one); the last of them is the one to train for good.
  */
-static void
-set_policies(RsRun *run, ArrayType *names)
+void
+rs_set_policies(RsRun *run, ArrayType *names)
 {
 	Datum	   *values = NULL;
 	bool	   *nulls = NULL;
@@ -290,7 +291,7 @@ rs_train_open(PG_FUNCTION_ARGS)
 	run->workers = rs_team_limit(run->workers_asked ? PG_GETARG_INT32(8) : -1);
 	run->memory_limit = memory_limit(PG_ARGISNULL(9) ? NULL : PG_GETARG_TEXT_PP(9));
 	run->verbose = PG_GETARG_BOOL(10);
-	set_policies(run, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2));
+	rs_set_policies(run, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2));
 	rs_become_caller(&saved);
 
 	/* last, so that an error leaves nothing */
@@ -345,6 +346,8 @@ stage_train(RsRun *run, RsStageResult *result)
 	const RsMatrix *m;
 
 	need(run->split != NULL, "split");
+	rs_choose_sweeps(run);
+	rs_progress_stage(run, "train");
 	rs_parts_make(run, run->split, run->policies);
 	m = run->split->matrix;
 	result->rows_in = m->shared_users.n;
@@ -382,6 +385,8 @@ stage_train_all(RsRun *run, bool before_cutoff, RsStageResult *result)
 						NameStr(run->recommender->name)),
 				 errhint("SELECT * FROM recsys.quality_report(%s) shows which rule drops the rows.",
 						 quote_literal_cstr(NameStr(run->recommender->name)))));
+	if (!before_cutoff)
+		run->final->warm = rs_warm_read(run, run->final);
 	rs_parts_make(run, run->final, list_make1(run->policy));
 	result->rows_in = m->shared_users.n;
 	result->rows_out = m->users.nrows + m->users.ncols;
@@ -413,39 +418,58 @@ run_stage(RsRun *run, const char *stage, RsStageResult *result)
 				 errmsg("unknown stage \"%s\"", stage)));
 }
 
+/*
+ * What every door does with the run: it becomes its owner, in a context of the
+ * call's, and the run is lost with an error.
+ */
+RsRun *
+rs_enter(int64 run_id, RsFrame *frame)
+{
+	RsRun	   *run = open_run();
+
+	if (run_id != run->run_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("another run is open in this session")));
+	SPI_connect();
+	rs_become_owner(run->recommender, &frame->saved);
+	frame->old = MemoryContextSwitchTo(AllocSetContextCreate(CurrentMemoryContext,
+															 "recsys stage",
+															 ALLOCSET_DEFAULT_SIZES));
+	busy = true;
+	run_subid = GetCurrentSubTransactionId();
+	return run;
+}
+
+void
+rs_leave(const RsFrame *frame)
+{
+	busy = false;
+	MemoryContextSwitchTo(frame->old);
+	rs_become_caller(&frame->saved);
+	SPI_finish();
+}
+
 /* _train_stage(run_id, stage) returns (rows_in, rows_out, bytes, model_id) */
 Datum
 rs_train_stage(PG_FUNCTION_ARGS)
 {
-	RsRun	   *run = open_run();
-	RsOwnerState saved;
+	RsFrame		frame;
+	RsRun	   *run = rs_enter(PG_GETARG_INT64(0), &frame);
 	RsStageResult result = {0, 0};
-	MemoryContext old;
+	char	   *stage = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	TupleDesc	desc;
 	Datum		values[4];
 	bool		nulls[4] = {false, false, false, false};
 
-	if (PG_GETARG_INT64(0) != run->run_id)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("another run is open in this session")));
+	rs_progress_stage(run, stage);
+	run_stage(run, stage, &result);
+	rs_leave(&frame);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	SPI_connect();
-	rs_become_owner(run->recommender, &saved);
-	old = MemoryContextSwitchTo(AllocSetContextCreate(CurrentMemoryContext,
-													  "recsys stage",
-													  ALLOCSET_DEFAULT_SIZES));
-	busy = true;
-	run_subid = GetCurrentSubTransactionId();
-	run_stage(run, text_to_cstring(PG_GETARG_TEXT_PP(1)), &result);
-	busy = false;
-	MemoryContextSwitchTo(old);
-	rs_become_caller(&saved);
-	SPI_finish();
 	values[0] = Int64GetDatum(result.rows_in);
 	values[1] = Int64GetDatum(result.rows_out);
-	values[2] = Int64GetDatum(run_bytes(run));
+	values[2] = Int64GetDatum(rs_run_bytes(run));
 	values[3] = Int64GetDatum(run->model_id);
 	nulls[3] = (run->model_id == 0);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));

@@ -13,8 +13,10 @@
 
 #include "datatype/timestamp.h"
 #include "executor/spi.h"
+#include "utils/array.h"
 
 #include "idmap.h"
+#include "owner.h"
 #include "registry.h"
 #include "team.h"
 #include "kernel/cooccurrence.h"
@@ -46,6 +48,8 @@ typedef struct RsFactorSettings
 	/* RS_FACTORS */
 	int			solver;			/* RsSolver */
 	int			cg_steps;
+	int			early_stop;		/* sweeps without a better metric; 0 = off */
+	int			warm_start;		/* from the live model: 0 or 1 */
 
 	/* RS_EXPLICIT */
 	double		bias_lambda;
@@ -66,6 +70,7 @@ typedef struct RsPolicy
 	double		blend;
 	RsCoocSettings neighbors;
 	RsFactorSettings factors;
+	int			stopped_at;		/* sweeps that early_stop has chosen; 0 = none */
 	char	   *settings;		/* JSON text */
 } RsPolicy;
 
@@ -107,6 +112,15 @@ typedef struct RsMatrix
 
 struct RsParts;
 
+/* Item factors of an earlier model, to start from. */
+typedef struct RsWarm
+{
+	int64		model_id;
+	int			factors;
+	bool	   *known;			/* by column */
+	float	   *item;			/* columns x factors */
+} RsWarm;
+
 /*
  * What lies before an instant, to train on, and what lies from then on, to
  * test on; with what is made of it, in a context of its own.
@@ -119,8 +133,10 @@ typedef struct RsSplit
 	TimestampTz until;			/* end of the test side, exclusive */
 	TimestampTz as_of;			/* from when ages count: the cutoff, or the
 								 * newest event where all is for training */
+	bool		validation;		/* random: divides the train side once more */
 	bool	   *bot;			/* users left out at the cutoff */
 	RsMatrix   *matrix;
+	RsWarm	   *warm;			/* NULL = factors start at random */
 	struct RsParts *parts;		/* trained on the matrix */
 } RsSplit;
 
@@ -168,6 +184,8 @@ typedef struct RsRun
 	uint64	   *user_start;		/* users + 1 offsets into event */
 
 	RsSplit    *split;			/* for the evaluation */
+	RsSplit    *validation;		/* within its train side, for tune */
+	List	   *kept;			/* parts trained on it, by tune.c */
 	RsSplit    *final;			/* for good: what is stored */
 	int64		model_id;
 } RsRun;
@@ -195,6 +213,7 @@ extern void *rs_run_alloc(RsRun *run, Size bytes, const char *what);
 extern void *rs_run_alloc_in(RsRun *run, MemoryContext context, Size bytes,
 							 const char *what);
 extern void rs_run_charge(RsRun *run, Size bytes, const char *what);
+extern int64 rs_run_bytes(RsRun *run);	/* held now */
 
 /* loader.c */
 extern void rs_load(RsRun *run, RsStageResult *result);
@@ -204,6 +223,22 @@ extern RsSplit *rs_split_make(RsRun *run, bool random, TimestampTz cutoff,
 							  TimestampTz until);
 extern void rs_split_free(RsSplit *split);
 extern void rs_find_cutoff(RsRun *run);
+
+/*
+ * A split within the train side of the run's own one, with its matrix: the
+ * validation slice is its test side.  It depends on nothing of the run's test
+ * side.  NULL where there is nothing on one of its sides.
+ */
+extern RsSplit *rs_split_validation(RsRun *run);
+
+/* users with something on the test side */
+extern uint64 rs_split_test_users(const RsRun *run, const RsSplit *split);
+
+/*
+ * Which users to leave out, bots among them, so that about so many of these
+ * remain; by a hash of the id.
+ */
+extern bool *rs_split_sample(RsRun *run, const RsSplit *split, uint64 users);
 extern bool rs_in_train(const RsRun *run, const RsSplit *split, uint32 user,
 						const RsEvent *event);
 extern bool rs_in_test(const RsRun *run, const RsSplit *split, uint32 user,
@@ -260,10 +295,43 @@ extern void rs_evaluate(RsRun *run, RsStageResult *result);
 
 /* store.c */
 extern void rs_store(RsRun *run, RsStageResult *result);
-extern void rs_write_rows(const char *target, const char *select,
-						  TupleDesc desc, Tuplestorestate *rows);
+
+/* write.c */
+typedef struct RsColumn
+{
+	const char *name;
+	Oid			type;
+} RsColumn;
+
+typedef struct RsWriter RsWriter;
+
+extern RsWriter *rs_writer_begin(const char *target, const char *select, int n,
+								 const RsColumn *columns, int nkeys);
+extern void rs_writer_add(RsWriter *w, Datum *values, bool *nulls);
+
+/* adds the size of the rows to *bytes, unless that is NULL */
+extern int64 rs_writer_end(RsWriter *w, int64 *bytes);
 
 /* policy.c */
 extern void rs_policies_of(RsRun *run, const char *name);
+
+/*
+ * The current version of a policy, in the run's context; with another method
+ * and with some settings changed by a JSON object, where these are not NULL.
+ */
+extern RsPolicy *rs_policy_read(RsRun *run, const char *name, const char *method,
+								const char *changes);
+
+/* train.c: what to evaluate, NULL: the live policy with its parts */
+extern void rs_set_policies(RsRun *run, ArrayType *names);
+
+/* train.c: the frame of a door; the current context is the stage's between them */
+typedef struct RsFrame
+{
+	RsOwnerState saved;
+	MemoryContext old;
+} RsFrame;
+extern RsRun *rs_enter(int64 run_id, RsFrame *frame);
+extern void rs_leave(const RsFrame *frame);
 
 #endif							/* RS_TRAIN_H */

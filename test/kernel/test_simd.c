@@ -215,6 +215,10 @@ test_cholesky(void)
 		check_bad_pivot(n, 1 + random_below(n), INFINITY);
 		check_bad_pivot(n, n, 0);
 	}
+
+	/* beyond the panels of the widest level */
+	check_cholesky(1030);
+	check_bad_pivot(1030, 1000, 0);
 }
 
 /* The first level before the choice; the environment only lowers it. */

@@ -292,12 +292,12 @@ EXCEPTION WHEN out_of_memory THEN
 END $$;
 SELECT memory FROM clean.advice \gset
 CALL recsys.retrain('clean_d', workers => 0, memory => :'memory');
--- measured, against twice and four times as much
-SELECT m.peak_bytes <= :counted AS enough, m.peak_bytes <= :estimated AS enough_expected, :counted < 3 * m.peak_bytes AS near, :estimated < 4 * m.peak_bytes AS near_expected
+-- against what was measured: never less, and not three times as much
+SELECT m.peak_bytes <= :counted AS enough, m.peak_bytes <= :estimated AS enough_expected, :counted < 3 * m.peak_bytes AS near, :estimated < 3 * m.peak_bytes AS near_expected
 FROM recsys.model m JOIN recsys.recommender r ON r.live_model_id = m.model_id WHERE r.recommender = 'clean_d';
 SELECT stage, regexp_replace(note, '\d+', 'N', 'g') AS note, seconds < 100 AS sane FROM recsys.estimate('clean_d', workers => 0);
 -- at most 32 bytes an interaction at any stage, besides ids, factors and neighbours
-SELECT stage, bytes <= 32.0 * rows + 2 * (1 << 20) AS frugal
+SELECT stage, bytes <= 32.0 * rows + 64 * (1 << 20) AS frugal
 FROM recsys._train_estimate('clean_d', 'popularity', 0, 1e8, 1, 1, 8, 8), (VALUES (1e8)) v (rows);
 SELECT recsys.drop_recommender(r) FROM unnest('{clean_d,clean_k}'::name[]) r;
 DROP SCHEMA clean, clean_shop CASCADE;

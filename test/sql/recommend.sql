@@ -258,7 +258,7 @@ SELECT recsys.create_recommender('by_uuid', 'recommend_id', 'u', 'i', 'd'), recs
 SELECT recsys.train(r, 'default') IS NOT NULL FROM unnest('{by_uuid,by_colour}'::name[]) r;
 CALL recsys.retrain('by_uuid', evaluate => false);
 CALL recsys.retrain('by_colour', evaluate => false);
-SELECT item_id, pg_typeof(item_id), source FROM by_uuid.recommend(E'user "2\' é ', 1);
+SELECT item_id, pg_typeof(item_id), source FROM by_uuid.recommend(E'user "2\' é ', 1, policy => 'item_item');
 SELECT pg_typeof(item_id), count(*) FROM by_uuid.recommend('nobody') GROUP BY 1;
 SELECT count(*) FROM by_uuid.recommend(4);
 SELECT item_id, pg_typeof(item_id) FROM by_colour.recommend(NULL, 10, except_items => '{green}') ORDER BY 1;
