@@ -34,29 +34,26 @@ typedef enum RsSolver
 /* the data decide */
 #define RS_AUTO		(-1.0)
 
-/* settings of the parts, as a policy has them; compared as bytes */
+/*
+ * Settings of the parts, as a policy has them; compared as bytes, so there must
+ * be no hole.  What a method does not have is 0.
+ */
 typedef struct RsFactorSettings
 {
 	int			method;			/* RS_FACTORS, RS_EXPLICIT or RS_BPR */
 	int			factors;
-	int			sweeps;			/* of BPR its rounds */
-	double		alpha0;			/* or RS_AUTO; not of RS_EXPLICIT */
-	double		lambda;
-	double		nu;
-	double		initial_sd;		/* or RS_AUTO */
-
-	/* RS_FACTORS */
-	int			solver;			/* RsSolver */
+	int			sweeps;			/* of RS_BPR its rounds */
+	int			solver;			/* RsSolver; RS_FACTORS, as the next three */
 	int			cg_steps;
 	int			early_stop;		/* sweeps without a better metric; 0 = off */
 	int			warm_start;		/* from the live model: 0 or 1 */
-
-	/* RS_EXPLICIT */
-	double		bias_lambda;
-
-	/* RS_BPR */
-	int			item_bias;		/* whether items have one */
-	double		rate;
+	int			item_bias;		/* whether items have one; RS_BPR */
+	double		alpha0;			/* or RS_AUTO; not RS_EXPLICIT */
+	double		lambda;
+	double		nu;
+	double		initial_sd;		/* or RS_AUTO */
+	double		bias_lambda;	/* RS_EXPLICIT */
+	double		rate;			/* RS_BPR, as the next two */
 	double		ridge;
 	double		exponent;
 } RsFactorSettings;
