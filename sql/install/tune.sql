@@ -91,7 +91,7 @@ BEGIN ATOMIC
 	SELECT coalesce(pg_catalog.jsonb_object_agg(r.key, CASE WHEN $5 = 1 THEN $2 -> r.key
 		ELSE pg_catalog.to_jsonb(recsys._tune_value(r.key, (r.value ->> 0)::float8, (r.value ->> 1)::float8, $4, $5)) END), '{}')
 	FROM pg_catalog.jsonb_each($3) r
-	WHERE recsys._default_policy_settings($1) ? r.key;
+	WHERE recsys._default_policy_settings($1) ? r.key OR $1 = 'item_item' AND r.key IN ('alpha', 'beta');
 END;
 COMMENT ON FUNCTION recsys._tune_part(text, jsonb, jsonb, int8, int4) IS
 'the n-th settings to try of one part, factors or item_item; the first are the policy''s own';

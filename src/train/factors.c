@@ -269,7 +269,7 @@ rs_factors_sweep(RsRun *run, RsTeam *team, RsSplit *split, RsFactorPart *p,
 	/* the items may have been turned since their Gram matrix was taken */
 	if (!finish)
 		rs_gram_matrix(team, p->shared_item, t.m->items.nrows, p->settings.factors, t.slice, p->gram);
-	p->settings.sweeps = sweeps;
+	p->asked.sweeps = p->settings.sweeps = sweeps;
 	MemoryContextDelete(scratch);
 }
 

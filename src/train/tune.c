@@ -94,7 +94,7 @@ get_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 
 		if (kept->factors == NULL)
 			continue;
-		have = kept->factors->settings;
+		have = kept->factors->asked;
 		if (kept->factors->done > settings->sweeps)
 			continue;
 		have.sweeps = settings->sweeps;
@@ -123,6 +123,7 @@ static RsFactorPart *
 get_whole_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 {
 	RsSplit		piece = *run->validation;
+	RsParts		one = {0};
 	Kept	   *found;
 	ListCell   *cell;
 
@@ -140,6 +141,10 @@ get_whole_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 					  ((Size) piece.matrix->users.nrows + piece.matrix->items.nrows));
 	piece.context = found->context;
 	found->factors = rs_train_bpr(run, team, &piece, settings);
+	/* as the neighbours below */
+	one.factors = list_make1(found->factors);
+	piece.parts = &one;
+	rs_parts_share(run, &piece);
 	return found->factors;
 }
 
@@ -147,6 +152,7 @@ static RsNeighborPart *
 get_neighbors(RsRun *run, RsTeam *team, const RsCoocSettings *settings)
 {
 	RsSplit		piece = *run->validation;
+	RsParts		one = {0};
 	Kept	   *found;
 	ListCell   *cell;
 
@@ -164,6 +170,10 @@ get_neighbors(RsRun *run, RsTeam *team, const RsCoocSettings *settings)
 					  sizeof(RsNeighbor));
 	piece.context = found->context;
 	found->neighbors = rs_train_neighbors(run, team, &piece, settings);
+	/* an evaluation shares them, which is to go with the same context */
+	one.neighbors = list_make1(found->neighbors);
+	piece.parts = &one;
+	rs_parts_share(run, &piece);
 	return found->neighbors;
 }
 

@@ -224,13 +224,13 @@ part_memory() {
 	note "$resident" bytes "resident, 48 factors, 2 processes" "" "" "" "$claim"
 	note "$(calc "$resident / $rows")" bytes "the same for each interaction"
 	note "$resident" bytes "resident, 48 factors, 2 processes" "$(of_model peak_bytes)" bytes "peak_bytes of the model"
-	note "$resident" bytes "resident, 48 factors, 2 processes" \
-		"$(sql "SELECT max(bytes) FROM recsys.estimate('${size}_shop', policy => '$(of_model policy)', exact => true, workers => 1)")" bytes "estimate"
 	# loading and training, but for the evaluation and the writing
 	per_row=$(calc "$(stage_seconds load,train_all) / $rows * 1e9")
 	echo "$per_row" >"$dir/per_row.$size"
 	note "$per_row" ns "load and train, for each interaction"
 	[ "$size" != large ] || note "$per_row" ns "load and train, for each interaction" "$(cat "$dir/per_row.medium")" ns "with a tenth of them" '<= 1.5'
+	note "$resident" bytes "resident, 48 factors, 2 processes" \
+		"$(sql "SELECT max(bytes) FROM recsys.estimate('${size}_shop', policy => '$(of_model policy)', exact => true, workers => 1)")" bytes "estimate"
 }
 
 # --- cancel ---

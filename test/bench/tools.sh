@@ -43,8 +43,8 @@ sql() { psql -XAtq -v ON_ERROR_STOP=1 -c "$1"; }
 
 # seconds of the second statement, after the first in the same session
 seconds_of() {
-	psql -XAtq -v ON_ERROR_STOP=1 -o /dev/null -c "$1" -c '\timing on' -c "$2" |
-		sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | awk '{ print $1 / 1000 }'
+	psql -XAtq -v ON_ERROR_STOP=1 -o /dev/null -c "$1" -c '\timing on' -c "$2" >"$dir/timing" || return 1
+	sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' "$dir/timing" | awk '{ print $1 / 1000 }'
 }
 
 # train recommender $1 with a policy of method $2 and settings $3, if given and
@@ -83,7 +83,7 @@ table_begin() {
 	mkdir -p "$(dirname "$CSV")" &&
 		say "size,measure,value,unit,reference,reference_value,reference_unit,ratio,claim,met" >"$CSV" || exit 1
 	say ""
-	awk 'BEGIN { printf "%-6s %-40s %10s %-9s  %-36s %10s %-9s %8s  %s\n", "size", "measure", "value", "unit", "beside", "value", "unit", "ratio", "claim" }'
+	awk 'BEGIN { printf "%-6s %-46s %10s %-9s  %-36s %10s %-9s %8s  %s\n", "size", "measure", "value", "unit", "beside", "value", "unit", "ratio", "claim" }'
 }
 
 # note VALUE UNIT MEASURE [BESIDE_VALUE BESIDE_UNIT BESIDE [CLAIM]]; the claim,
@@ -109,9 +109,9 @@ note() {
 				x = ratio == "" ? value + 0 : ratio
 				met = (c[1] == ">=" ? x >= c[2] + 0 : x <= c[2] + 0) ? "yes" : "no"
 			}
-			printf "%-6s %-40s %10s %-9s  %-36s %10s %-9s %8s  %s\n", size, measure, short(value), unit, beside, short(other), other_unit,
+			printf "%-6s %-46s %10s %-9s  %-36s %10s %-9s %8s  %s\n", size, measure, short(value), unit, beside, short(other), other_unit,
 				ratio == "" ? "" : sprintf("%.3g", ratio), claim == "" ? "" : claim " " (met == "yes" ? "met" : "NOT MET")
-			printf "%s,%s,%s,%s,%s,%s,%s,%s,%s,%s\n", size, measure, value, unit, beside, other, other_unit, ratio, claim, met >> csv
+			printf "%s,\"%s\",%s,%s,\"%s\",%s,%s,%s,%s,%s\n", size, measure, value, unit, beside, other, other_unit, ratio, claim, met >> csv
 		}'
 }
 
