@@ -145,6 +145,14 @@ SELECT abs(f.difference - (f.value - b.value)) < 1e-9 AS difference, f.differenc
 FROM recsys.evaluation f JOIN recsys.evaluation b ON b.run_id = f.run_id AND b.metric = f.metric
 WHERE f.run_id = :run AND f.policy = 'few' AND b.policy = 'few.bias';
 SELECT policy FROM recsys.leaderboard WHERE recommender = 'rating_r' ORDER BY policy;
+-- the lists that it measures are those that serving would have made
+SELECT abs(avg(recsys.ndcg_at_k((SELECT array_agg(r.item_id ORDER BY r.rank)
+		FROM rating_r.recommend(u, k => 5, policy => 'few', as_of => '2024-01-03 11:59Z') r), liked, 5)) - min(e.value)) < 1e-6 AS ndcg,
+	count(*) = min(e.users) AS users
+FROM (SELECT t.u, array_agg(t.i) AS liked FROM rating_test t
+		WHERE t.r >= 4 AND NOT EXISTS (SELECT FROM rate b WHERE (b.reader, b.book) = (t.u, t.i) AND b.rated < '2024-01-03 12:00Z') GROUP BY t.u) x,
+	recsys.evaluation e
+WHERE (e.run_id, e.policy, e.protocol, e.population, e.metric, e.k) = (:run, 'few', 'new', 'warm', 'ndcg', 5);
 -- ratings and other policies side by side
 SELECT recsys.evaluate('rating_r', policies => '{factors,ratings}', cutoff => '2024-01-03 12:00Z') AS run \gset
 SELECT policy, method FROM recsys.leaderboard WHERE recommender = 'rating_r' ORDER BY policy;

@@ -71,7 +71,7 @@ continue
 SKIP:
 {
 	my $file = ($ENV{DATA_DIR} // "$top/data") . '/online_retail/invoice_line.csv.gz';
-	skip 'no online_retail data', 26 unless -r $file;
+	skip 'no online_retail data', 27 unless -r $file;
 
 	my $said = '';
 	IPC::Run::run(
