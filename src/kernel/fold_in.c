@@ -57,7 +57,7 @@ rs_fold_in(const RsFoldIn *m, int n, const uint32_t *col, const float *value,
 	float	   *solve = work;
 	float	   *factor = solve + solve_workspace(f);
 	float	   *bias = factor + (size_t) n * f;
-	uint32_t   *place = (uint32_t *) (bias + n);
+	uint32_t   *place = (void *) (bias + n);
 	RsExplicitSide items = {factor, bias};
 	float		own = 0;
 	int			bad;

@@ -436,7 +436,7 @@ rs_rank_list(const RsRankItems *items, const RsRankFactors *f, const RsRankUser 
 			 const RsMarks *marks, double blend, bool with_hidden, int k,
 			 RsRankWork *work, RsScored *out)
 {
-	Lister		l;
+	Lister		l = {NULL};
 	bool		factors = f != NULL && u->x != NULL;
 
 	l.items = items;

@@ -177,7 +177,7 @@ rs_error_interval(const double *error, const double *other, const double *count,
 		paired += d * d;
 	}
 	linearised(mean, squares, n, confidence, value);
-	if (other != NULL)
+	if (difference != NULL)
 		linearised(mean - other_mean, paired, n, confidence, difference);
 }
 
