@@ -6,7 +6,7 @@ MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
 KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr eigen \
-	explicit group history merge metric rank rank_list returns score select simd stats topk window)
+	explicit fold_in group history merge metric rank rank_list rating returns score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/filter.o \
@@ -21,8 +21,8 @@ OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric
 # recsys_train.so: reached by load_external_function; links OpenBLAS
 TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o src/train/estimate.o \
 	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
-	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/neighbors.o \
-	src/train/ranker.o src/train/evaluate.o src/train/outcome.o \
+	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/explicit.o src/train/bpr.o \
+	src/train/neighbors.o src/train/ranker.o src/train/evaluate.o src/train/outcome.o src/train/ratings.o \
 	src/train/model.o src/train/batch.o src/train/batch_job.o src/train/batch_users.o \
 	src/train/store.o src/train/write.o src/train/progress.o src/train/stop.o src/train/tune.o src/train/warm.o
 
@@ -33,7 +33,7 @@ SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric top_k definition interaction quality detect_bots demo_shop \
-	cleaning train cooccurrence reproduce evaluate tune recommend batch rights abuse badinput
+	cleaning train ratings bpr cooccurrence reproduce evaluate tune recommend batch rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys

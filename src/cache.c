@@ -66,9 +66,10 @@ read_factor(const Datum *values, const bool *isnull, void *arg)
 
 	if (n == RS_NO_ID && m->partial)
 		return;
-	if (n == RS_NO_ID || length != m->factors)
+	if (n == RS_NO_ID || length != m->fold.factors)
 		elog(ERROR, "item factors of model " INT64_FORMAT " do not fit together", m->model_id);
-	memcpy(m->item_factor + (Size) n * m->factors, factor, length * sizeof(float));
+	rs_join_row(m->fold.kind, length, factor, isnull[2] ? 0 : DatumGetFloat4(values[2]),
+				m->row + (Size) n * m->fold.width);
 	reader->filled++;
 }
 
@@ -87,7 +88,7 @@ sort_items(RsModel *m)
 	m->popularity = sorted;
 }
 
-/* The Gram matrix, if the model has factors. */
+/* The Gram matrix, and how many factors there are. */
 static void
 read_gram(const RsRecommender *r, RsModel *m)
 {
@@ -95,6 +96,7 @@ read_gram(const RsRecommender *r, RsModel *m)
 	Oid			types[] = {INT4OID, FLOAT4ARRAYOID};
 	Datum		args[2];
 	float	   *gram;
+	float	   *copy;
 	int			length;
 
 	args[0] = Int64GetDatum(m->model_id);
@@ -103,37 +105,87 @@ read_gram(const RsRecommender *r, RsModel *m)
 					  " WHERE g.model_id = $1 AND g.recommender = $2",
 					  2, argtypes, args, 2, types) == 0)
 		return;
-	m->factors = DatumGetInt32(rs_spi_value(0, 1));
+	m->fold.factors = DatumGetInt32(rs_spi_value(0, 1));
 	gram = rs_vector(DatumGetArrayTypeP(rs_spi_value(0, 2)), &length);
-	if (m->factors < 1 || m->factors > RS_MAX_FACTORS || length != m->factors * m->factors)
+	if (m->fold.factors < 1 || m->fold.factors > RS_MAX_FACTORS ||
+		length != m->fold.factors * m->fold.factors)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("Gram matrix of model " INT64_FORMAT " has %d elements and %d factors",
-						m->model_id, length, m->factors)));
-	m->gram = MemoryContextAlloc(m->context, length * sizeof(float));
-	memcpy(m->gram, gram, length * sizeof(float));
+						m->model_id, length, m->fold.factors)));
+	copy = MemoryContextAlloc(m->context, length * sizeof(float));
+	memcpy(copy, gram, length * sizeof(float));
+	m->fold.gram = copy;
 }
+
+#define NUMBER(of, key) " coalesce((m.parameters " of " ->> '" key "')::float8, 0)"
 
 /* What the model's row says. */
 static void
 read_settings(RsModel *m)
 {
-	Oid			types[] = {TEXTOID, FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
+	Oid			types[] = {TEXTOID, FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID,
+		FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, BOOLOID};
 	Oid			type = INT8OID;
 	Datum		arg = Int64GetDatum(m->model_id);
+	RsFoldIn   *f = &m->fold;
 
-	if (rs_spi_select("SELECT m.method, coalesce((m.parameters ->> 'alpha0')::float8, 0),"
-							  " coalesce((m.parameters -> 'settings' ->> 'lambda')::float8, 0),"
-							  " coalesce((m.parameters -> 'settings' ->> 'nu')::float8, 0),"
-							  " coalesce((m.parameters -> 'settings' ->> 'blend')::float8, 0)"
-							  " FROM recsys.model m WHERE m.model_id = $1",
-							  1, &type, &arg, lengthof(types), types) != 1)
+	if (rs_spi_select("SELECT m.method," NUMBER("", "alpha0") "," NUMBER("-> 'settings'", "lambda")
+					  "," NUMBER("-> 'settings'", "nu") "," NUMBER("-> 'settings'", "blend")
+					  "," NUMBER("-> 'settings'", "factors") "," NUMBER("-> 'settings'", "bias_lambda")
+					  "," NUMBER("", "mu") "," NUMBER("", "scale") "," NUMBER("", "highest_rating")
+					  ", coalesce((m.parameters -> 'settings' ->> 'item_bias')::boolean, false)"
+					  " FROM recsys.model m WHERE m.model_id = $1",
+					  1, &type, &arg, lengthof(types), types) != 1)
 		elog(ERROR, "could not read model " INT64_FORMAT, m->model_id);
 	m->method = rs_method(TextDatumGetCString(rs_spi_value(0, 1)));
-	m->alpha0 = DatumGetFloat8(rs_spi_value(0, 2));
-	m->lambda = DatumGetFloat8(rs_spi_value(0, 3));
-	m->nu = DatumGetFloat8(rs_spi_value(0, 4));
+	f->alpha0 = DatumGetFloat8(rs_spi_value(0, 2));
+	f->lambda = DatumGetFloat8(rs_spi_value(0, 3));
+	f->nu = DatumGetFloat8(rs_spi_value(0, 4));
 	m->blend = DatumGetFloat8(rs_spi_value(0, 5));
+	f->kind = m->method == RS_BPR && DatumGetBool(rs_spi_value(0, 11)) ?
+		RS_KIND_BIASED : RS_KIND_IMPLICIT;
+	if (m->method != RS_EXPLICIT)
+		return;
+	f->kind = RS_KIND_RATING;
+	f->factors = (int) DatumGetFloat8(rs_spi_value(0, 6));
+	if (f->factors < 1 || f->factors > RS_MAX_FACTORS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("model " INT64_FORMAT " has %d factors", m->model_id, f->factors)));
+	f->rating.factors = f->factors;
+	f->rating.lambda = f->lambda;
+	f->rating.nu = f->nu;
+	f->rating.bias_lambda = DatumGetFloat8(rs_spi_value(0, 7));
+	f->rating.mu = DatumGetFloat8(rs_spi_value(0, 8));
+	f->rating.scale = DatumGetFloat8(rs_spi_value(0, 9));
+	m->highest = (float) DatumGetFloat8(rs_spi_value(0, 10));
+}
+
+/*
+ * The rows of the items' factors; of those that row-level security hides they
+ * are zero.
+ */
+static void
+read_rows(const RsRecommender *r, RsModel *m)
+{
+	RsFoldIn   *f = &m->fold;
+	Reader		reader = {m};
+	Oid			types[] = {r->item_type, FLOAT4ARRAYOID, FLOAT4OID};
+	Size		bytes;
+
+	f->width = rs_row_width(f->kind, f->factors);
+	f->nitems = m->nitems;
+	bytes = (Size) Max(m->nitems, 1) * f->width * sizeof(float);
+	m->row = MemoryContextAllocHuge(m->context, bytes);
+	f->row = m->row;
+	if (m->partial)
+		memset(m->row, 0, bytes);
+	rs_stream(psprintf("SELECT f.item_id, f.factor, f.bias FROM %s.item_factor f WHERE f.model_id = " INT64_FORMAT,
+					   r->schema, m->model_id), 3, types, 2, read_factor, &reader);
+	if (reader.filled != m->nitems && !m->partial)
+		elog(ERROR, "model " INT64_FORMAT " has %u items and %u item factors",
+			 m->model_id, m->nitems, reader.filled);
 }
 
 /*
@@ -148,7 +200,6 @@ read_model(RsRecommender *r, int64 model_id, bool partial, MemoryContext parent)
 	RsModel    *m = MemoryContextAllocZero(context, sizeof(RsModel));
 	Reader		reader = {0};
 	Oid			popularity_types[] = {r->item_type, FLOAT8OID};
-	Oid			factor_types[] = {r->item_type, FLOAT4ARRAYOID};
 
 	m->context = context;
 	m->schema = r->schema_oid;
@@ -163,18 +214,10 @@ read_model(RsRecommender *r, int64 model_id, bool partial, MemoryContext parent)
 					   r->schema, model_id), 2, popularity_types, 2, read_popularity, &reader);
 	m->nitems = rs_idmap_count(m->items);
 	sort_items(m);
-	read_gram(r, m);
-	if (m->factors > 0)
-	{
-		m->item_factor = MemoryContextAllocHuge(context, (Size) Max(m->nitems, 1) * m->factors * sizeof(float));
-		if (partial)
-			memset(m->item_factor, 0, (Size) m->nitems * m->factors * sizeof(float));
-		rs_stream(psprintf("SELECT f.item_id, f.factor FROM %s.item_factor f WHERE f.model_id = " INT64_FORMAT,
-						   r->schema, model_id), 2, factor_types, 2, read_factor, &reader);
-		if (reader.filled != m->nitems && !partial)
-			elog(ERROR, "model " INT64_FORMAT " has %u items and %u item factors",
-				 model_id, m->nitems, reader.filled);
-	}
+	if (rs_has_factors(m->method) && m->method != RS_EXPLICIT)
+		read_gram(r, m);
+	if (m->fold.factors > 0)
+		read_rows(r, m);
 	return m;
 }
 

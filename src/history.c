@@ -23,6 +23,7 @@
 
 #include "serve.h"
 #include "kernel/history.h"
+#include "kernel/rating.h"
 
 #define EVENTS_PER_ITEM		5	/* read so many events per item of the limit */
 
@@ -56,7 +57,7 @@ char *
 rs_log_columns(const RsRecommender *r)
 {
 	return psprintf("i.item_id, i.weight, i.interacted_at, i.positive, i.owned, %s",
-					r->returns_netted ? "i.value" : "1::pg_catalog.float8");
+					r->returns_netted || r->explicit_feedback ? "i.value" : "1::pg_catalog.float8");
 }
 
 RsQuantified
@@ -195,6 +196,41 @@ take_known(const RsModel *m, const RsRecommender *r, RsLog *e, int merged,
 	}
 }
 
+/*
+ * Keeps of the events read the ratings that the model can score from; their
+ * items are numbered in the order of the ids.
+ */
+static void
+take_rated(const RsModel *m, const RsRecommender *r, const RsLog *e, RsHistory *h)
+{
+	RsRating   *ratings = palloc_extended((e->n + 1) * sizeof(RsRating), MCXT_ALLOC_HUGE);
+	int			n = 0;
+
+	for (int i = 0; i < e->n; i++)
+	{
+		const RsQuantified *q = &e->row[i];
+
+		if (!isfinite(q->quantity))
+			continue;
+		ratings[n].time = q->event.time;
+		ratings[n].item = rs_event_item(&q->event);
+		ratings[n++].value = q->quantity;
+	}
+	n = rs_recent_ratings(ratings, rs_newest_ratings(ratings, n), r->history_limit);
+	h->column = palloc((n + 1) * sizeof(uint32));
+	h->weight = palloc((n + 1) * sizeof(float));
+	for (int i = 0; i < n; i++)
+	{
+		uint32		column = rs_idmap_find(m->items, rs_idmap_datum(e->items, ratings[i].item));
+
+		if (column == RS_NO_ID)
+			continue;
+		h->column[h->n] = column;
+		h->weight[h->n++] = ratings[i].value;
+	}
+	pfree(ratings);
+}
+
 RsHistory *
 rs_history_of_log(const RsRecommender *r, const RsModel *m, RsLog *log,
 				  RsIdMap *hidden, TimestampTz as_of)
@@ -208,7 +244,10 @@ rs_history_of_log(const RsRecommender *r, const RsModel *m, RsLog *log,
 		for (int i = 0; i < merged; i++)
 			if (rs_event_flags(&log->event[i]) & RS_OWNED)
 				rs_idmap_add(hidden, rs_idmap_datum(log->items, rs_event_item(&log->event[i])));
-	take_known(m, r, log, merged, h);
+	if (m->fold.kind == RS_KIND_RATING)
+		take_rated(m, r, log, h);
+	else
+		take_known(m, r, log, merged, h);
 	return h;
 }
 
@@ -261,7 +300,10 @@ rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 							 has_as_of ? as_of : GetCurrentTransactionStartTimestamp());
 }
 
-/* History of a session: these items, the latest last, each once, weight 1. */
+/*
+ * History of a session: these items, the latest last, each once, weight 1; to
+ * a model of ratings they are the user's best.
+ */
 RsHistory *
 rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 {
@@ -281,5 +323,7 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 			rs_idmap_add(h->hidden, values[i]);
 	}
 	take_known(m, r, &e, merge_log(r, &e, RS_MERGE_LAST, 0), h);
+	for (int i = 0; i < h->n && m->fold.kind == RS_KIND_RATING; i++)
+		h->weight[i] = m->highest;
 	return h;
 }

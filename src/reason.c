@@ -10,7 +10,7 @@
 #include "serve.h"
 
 static const char *const source_names[] = {
-	"neighbor", "factor", "popularity", "fresh"
+	"neighbor", "factor", "factor", "popularity", "fresh"
 };
 
 const char *
@@ -20,7 +20,7 @@ rs_source_name(RsSource source)
 }
 
 char *
-rs_reason(RsSource source, const char *because)
+rs_reason(RsSource source, double score, const char *because)
 {
 	switch (source)
 	{
@@ -28,6 +28,8 @@ rs_reason(RsSource source, const char *because)
 			return psprintf("goes with \"%s\"", because);
 		case RS_FROM_FACTOR:
 			return pstrdup("fits the user's taste");
+		case RS_FROM_RATING:
+			return psprintf("would be rated about %.1f", score);
 		case RS_FROM_POPULARITY:
 			return pstrdup("popular with other users");
 		case RS_FROM_FRESH:

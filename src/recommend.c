@@ -142,11 +142,14 @@ describe(const RsRequest *q, uint32 column, Listed *row)
 		row->source = RS_FROM_NEIGHBOR;
 		row->has_because = true;
 		row->because = rs_idmap_datum(q->m->items, because);
-		row->reason = rs_reason(row->source, q->label[because]);
+		row->reason = rs_reason(row->source, row->score, q->label[because]);
 		return;
 	}
-	row->source = q->factor != NULL && q->factor[column] > 0 ? RS_FROM_FACTOR : RS_FROM_POPULARITY;
-	row->reason = rs_reason(row->source, NULL);
+	if (q->factor != NULL && q->m->fold.kind == RS_KIND_RATING)
+		row->source = RS_FROM_RATING;
+	else
+		row->source = q->factor != NULL && q->factor[column] > 0 ? RS_FROM_FACTOR : RS_FROM_POPULARITY;
+	row->reason = rs_reason(row->source, row->score, NULL);
 }
 
 /* Writes the rows of the page into the caller's tuplestore. */
@@ -181,7 +184,7 @@ return_list(FunctionCallInfo fcinfo, RsRequest *q)
 			row.item = fresh[rank - found];
 			row.score = rs_fresh_score(found, found > 0 ? q->score[columns[found - 1]] : 0);
 			row.source = RS_FROM_FRESH;
-			row.reason = rs_reason(row.source, NULL);
+			row.reason = rs_reason(row.source, row.score, NULL);
 		}
 		values[0] = Int32GetDatum(rank + 1);
 		values[1] = row.item;

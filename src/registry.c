@@ -208,7 +208,7 @@ rs_registry_get(const char *name, MemoryContext context)
 }
 
 static const char *const method_names[] = {
-	"popularity", "item_item", "factors", "funnel"
+	"popularity", "item_item", "factors", "funnel", "explicit", "bpr"
 };
 
 RsMethod

@@ -55,8 +55,24 @@ typedef enum RsMethod
 	RS_POPULARITY,
 	RS_ITEM_ITEM,
 	RS_FACTORS,
-	RS_FUNNEL
+	RS_FUNNEL,
+	RS_EXPLICIT,
+	RS_BPR
 } RsMethod;
+
+/* what a method's models hold besides popularity */
+static inline bool
+rs_has_neighbors(RsMethod method)
+{
+	return method == RS_ITEM_ITEM || method == RS_FUNNEL;
+}
+
+static inline bool
+rs_has_factors(RsMethod method)
+{
+	return method == RS_FACTORS || method == RS_FUNNEL ||
+		method == RS_EXPLICIT || method == RS_BPR;
+}
 
 /* Both need a connection to SPI; results live in the given context. */
 extern RsRecommender *rs_registry_get(const char *name, MemoryContext context);

@@ -19,7 +19,6 @@
 #include "utils/lsyscache.h"
 
 #include "serve.h"
-#include "kernel/als.h"
 #include "kernel/score.h"
 
 typedef struct NeighborRow
@@ -154,19 +153,24 @@ score_neighbors(RsRequest *q)
 	pfree(neighbors);
 }
 
-/* Evidence of the factors: the user's vector solved from the history. */
+/*
+ * Evidence of the factors: the user's vector solved from the history; none
+ * where it has no solution.
+ */
 static void
 score_factors(RsRequest *q)
 {
 	const RsModel *m = q->m;
-	float	   *work = palloc(rs_als_workspace(m->factors) * sizeof(float));
-	float	   *x = palloc(m->factors * sizeof(float));
+	void	   *work = palloc_extended(rs_fold_in_workspace(m->fold.factors, q->h->n), MCXT_ALLOC_HUGE);
+	float	   *x = palloc(m->fold.width * sizeof(float));
 
-	rs_als_row(m->factors, m->gram, (float) m->alpha0,
-			   (float) rs_als_ridge(m->lambda, m->nu, m->alpha0, q->h->n, m->nitems),
-			   q->h->n, q->h->column, q->h->weight, m->item_factor, work, x);
-	q->factor = palloc_extended(Max(m->nitems, 1) * sizeof(float), MCXT_ALLOC_HUGE);
-	rs_factor_scores(m->item_factor, m->nitems, m->factors, x, q->factor);
+	if (rs_fold_in(&m->fold, q->h->n, q->h->column, q->h->weight, work, x))
+	{
+		q->factor = palloc_extended(Max(m->nitems, 1) * sizeof(float), MCXT_ALLOC_HUGE);
+		rs_factor_scores(m->row, m->nitems, m->fold.width, x, q->factor);
+	}
+	pfree(work);
+	pfree(x);
 }
 
 /* Final scores; -infinity for what this user or call must not see. */
@@ -183,12 +187,16 @@ rs_score_items(RsRequest *q)
 		if (column != RS_NO_ID)
 			hidden[column] = true;
 	}
-	if (q->h->n > 0 && (q->method == RS_ITEM_ITEM || q->method == RS_FUNNEL))
+	if (q->h->n > 0 && rs_has_neighbors(q->method))
 		score_neighbors(q);
-	if (q->h->n > 0 && (q->method == RS_FACTORS || q->method == RS_FUNNEL) && m->factors > 0)
+	if (q->h->n > 0 && rs_has_factors(q->method) && m->fold.factors > 0)
 		score_factors(q);
 	q->score = palloc_extended(Max(m->nitems, 1) * sizeof(float), MCXT_ALLOC_HUGE);
-	rs_blend(q->neighbor, q->factor, m->popularity, hidden, m->nitems, m->blend, q->score);
+	if (q->factor != NULL && m->fold.kind == RS_KIND_RATING)
+		for (uint32 i = 0; i < m->nitems; i++)
+			q->score[i] = hidden[i] ? -INFINITY : q->factor[i];
+	else
+		rs_blend(q->neighbor, q->factor, m->popularity, hidden, m->nitems, m->blend, q->score);
 	if (q->only != NULL)
 		for (uint32 i = 0; i < m->nitems; i++)
 			if (rs_idmap_find(q->only, rs_idmap_datum(m->items, i)) == RS_NO_ID)

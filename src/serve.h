@@ -14,6 +14,7 @@
 
 #include "idmap.h"
 #include "registry.h"
+#include "kernel/fold_in.h"
 #include "kernel/merge.h"
 
 /* ---- cache.c: a model in memory ---- */
@@ -27,16 +28,13 @@ typedef struct RsModel
 	int64		model_id;
 	bool		partial;		/* row-level security may hide rows of it */
 	RsMethod	method;
-	double		alpha0;
-	double		lambda;
-	double		nu;
 	double		blend;
 	RsIdMap    *items;			/* numbered in the order of the ids */
 	uint32		nitems;
 	float	   *popularity;		/* 0 .. 1 */
-	int			factors;		/* 0 = the model has none */
-	float	   *item_factor;	/* nitems x factors */
-	float	   *gram;
+	RsFoldIn	fold;			/* its factors: 0 = the model has none */
+	float	   *row;			/* nitems x fold.width */
+	float		highest;		/* rating trained on, of method explicit */
 } RsModel;
 
 /* the model and the method by which a policy (NULL: the live one) scores */
@@ -50,9 +48,10 @@ extern RsModel *rs_model_read(RsRecommender *r, Name policy, RsMethod *method,
 
 typedef struct RsHistory
 {
-	int			n;				/* positive items that the model knows */
+	int			n;				/* positive items that the model knows, or where
+								 * it is one of ratings those rated */
 	uint32	   *column;
-	float	   *weight;
+	float	   *weight;			/* or rating */
 	RsIdMap    *hidden;			/* items never to be listed to this user */
 } RsHistory;
 
@@ -138,6 +137,7 @@ typedef enum RsSource
 {
 	RS_FROM_NEIGHBOR,
 	RS_FROM_FACTOR,
+	RS_FROM_RATING,				/* factors whose score is a rating */
 	RS_FROM_POPULARITY,
 	RS_FROM_FRESH
 } RsSource;
@@ -145,7 +145,7 @@ typedef enum RsSource
 extern const char *rs_source_name(RsSource source);
 
 /* a sentence; because is the label of the item that a neighbor goes with */
-extern char *rs_reason(RsSource source, const char *because);
+extern char *rs_reason(RsSource source, double score, const char *because);
 
 /* score of what nothing speaks for: none above those ranked before it */
 extern double rs_fresh_score(int ranked, double last_score);

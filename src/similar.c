@@ -51,7 +51,7 @@ by_cooccurrence(RsRecommender *r, const RsModel *m, Datum item)
 	uint64		n;
 	Similar    *s;
 
-	if (m->method != RS_ITEM_ITEM && m->method != RS_FUNNEL)
+	if (!rs_has_neighbors(m->method))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the live model of recommender \"%s\" has no item neighbours", NameStr(r->name)),
@@ -78,11 +78,12 @@ by_factors(RsRecommender *r, const RsModel *m, Datum item)
 	uint32		column = rs_idmap_find(m->items, item);
 	float	   *score;
 	RsScored   *best;
+	int			f = m->fold.factors;
 	const float *x;
 	double		norm;
 	Similar    *s;
 
-	if (m->factors == 0)
+	if (f == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the live model of recommender \"%s\" has no factors", NameStr(r->name)),
@@ -92,15 +93,15 @@ by_factors(RsRecommender *r, const RsModel *m, Datum item)
 		return make_similar(0);
 	score = palloc_extended(m->nitems * sizeof(float), MCXT_ALLOC_HUGE);
 	best = palloc_extended(m->nitems * sizeof(RsScored), MCXT_ALLOC_HUGE);
-	x = m->item_factor + (Size) column * m->factors;
-	norm = sqrt(rs_simd->dot_wide(x, x, m->factors));
+	x = m->row + (Size) column * m->fold.width;
+	norm = sqrt(rs_simd->dot_wide(x, x, f));
 	for (uint32 i = 0; i < m->nitems; i++)
 	{
-		const float *y = m->item_factor + (Size) i * m->factors;
-		double		lengths = norm * sqrt(rs_simd->dot_wide(y, y, m->factors));
+		const float *y = m->row + (Size) i * m->fold.width;
+		double		lengths = norm * sqrt(rs_simd->dot_wide(y, y, f));
 
 		score[i] = (i == column || lengths == 0) ? -INFINITY
-			: (float) (rs_simd->dot_wide(x, y, m->factors) / lengths);
+			: (float) (rs_simd->dot_wide(x, y, f) / lengths);
 	}
 	s = make_similar(rs_topk_float(score, m->nitems, m->nitems, best));
 	for (int i = 0; i < s->n; i++)

@@ -170,6 +170,23 @@ END $$;
 COMMENT ON FUNCTION recsys._check_definition(recsys.recommender) IS
 'raises a clear error for a definition that cannot work';
 
+CREATE FUNCTION recsys._add_policies(recommender name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	INSERT INTO recsys.policy (recommender, policy, version, method, settings)
+	SELECT recommender, p.policy, 1 + coalesce((SELECT max(o.version) FROM recsys.policy o
+			WHERE (o.recommender, o.policy) = (_add_policies.recommender, p.policy)), 0),
+		p.method, recsys._default_policy_settings(p.method)
+	FROM (VALUES ('popularity', 'popularity'), ('item_item', 'item_item'), ('factors', 'factors'), ('default', 'funnel'),
+		('ratings', 'explicit')) p (policy, method)
+	WHERE (p.method <> 'explicit' OR (recsys._recommender(recommender)).feedback = 'explicit')
+	AND NOT EXISTS (SELECT FROM recsys.policy o
+		WHERE (o.recommender, o.policy) = (_add_policies.recommender, p.policy) AND o.retired_at IS NULL);
+END $$;
+COMMENT ON FUNCTION recsys._add_policies(name) IS
+'adds the built-in policies that are not there: popularity, item_item, factors, default and, of explicit feedback, ratings';
+
 CREATE FUNCTION recsys.create_recommender(recommender name, source regclass, user_column name, item_column name,
 	time_column name DEFAULT NULL, value_column name DEFAULT NULL, event_column name DEFAULT NULL,
 	catalog regclass DEFAULT NULL, catalog_columns jsonb DEFAULT NULL,
@@ -181,7 +198,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	r recsys.recommender;
-	m text;
 BEGIN
 	IF recommender IS NULL OR source IS NULL OR user_column IS NULL OR item_column IS NULL THEN
 		RAISE EXCEPTION 'recommender, source, user_column and item_column must not be NULL' USING ERRCODE = '22004';
@@ -219,10 +235,7 @@ BEGIN
 	-- what a schema dropped by hand has left behind
 	DELETE FROM recsys.recommender d WHERE d.recommender = r.recommender;
 	INSERT INTO recsys.recommender SELECT r.*;
-	FOREACH m IN ARRAY ARRAY['popularity', 'item_item', 'factors', 'funnel'] LOOP
-		INSERT INTO recsys.policy (recommender, policy, version, method, settings)
-		VALUES (r.recommender, CASE m WHEN 'funnel' THEN 'default' ELSE m END, 1, m, recsys._default_policy_settings(m));
-	END LOOP;
+	PERFORM recsys._add_policies(recommender);
 	PERFORM recsys._build_tables(recommender);
 	PERFORM recsys._build_views(recommender);
 	PERFORM recsys._build_catalog(recommender);
@@ -259,10 +272,10 @@ BEGIN
 			'{"model_id": "the model", "item_id": "the item", "neighbor_id": "an item that its users also have", "rank": "place among the item''s neighbours", "users_both": "users with both items", "similarity": "similarity, unitless"}'),
 		('item_factor', format('model_id int8, item_id %s, factor float4[] NOT NULL, bias float4, interactions int4 NOT NULL, PRIMARY KEY (model_id, item_id)', i),
 			'part of a model: item factors',
-			'{"model_id": "the model", "item_id": "the item", "factor": "factors, one dimension", "bias": "bias, explicit feedback only", "interactions": "users trained on"}'),
+			'{"model_id": "the model", "item_id": "the item", "factor": "factors, one dimension", "bias": "what is added to the product of the factors; NULL where the method has no bias", "interactions": "users trained on"}'),
 		('user_factor', format('model_id int8, user_id %s, factor float4[] NOT NULL, bias float4, interactions int4 NOT NULL, PRIMARY KEY (model_id, user_id)', u),
 			'part of a model: user factors as trained, for batch work and analysis; serving solves them anew from the current history',
-			'{"model_id": "the model", "user_id": "the user", "factor": "factors, one dimension", "bias": "bias, explicit feedback only", "interactions": "items trained on"}'),
+			'{"model_id": "the model", "user_id": "the user", "factor": "factors, one dimension", "bias": "what is added to the product of the factors; NULL where the method has no bias", "interactions": "items trained on"}'),
 		('recommendation', format('user_id %1$s, rank int4, item_id %2$s NOT NULL, score float8 NOT NULL, source text NOT NULL, reason text NOT NULL, because_item_id %2$s, model_id int8 NOT NULL, computed_at timestamptz NOT NULL, PRIMARY KEY (user_id, rank)', u, i),
 			'lists that recommend_all has written, for bulk mail, caches and BI',
 			'{"user_id": "the user", "rank": "place in the list", "item_id": "the item", "score": "as SHOP.recommend has it", "source": "neighbor, factor, popularity or fresh", "reason": "a sentence for people", "because_item_id": "the item that a neighbor goes with", "model_id": "the model", "computed_at": "when the list was made"}'),
@@ -331,6 +344,7 @@ BEGIN
 	SET source = r.source, source_name = r.source_name, catalog = r.catalog, catalog_name = r.catalog_name,
 		feedback = r.feedback, repeatable = r.repeatable, settings = r.settings, changed_at = now()
 	WHERE d.recommender = r.recommender;
+	PERFORM recsys._add_policies(recommender);
 	-- what the schema holds stays its owner's
 	PERFORM recsys._execute_as_owner(recommender, format(
 		'SELECT recsys._build_views(%1$L), recsys._build_catalog(%1$L), recsys.refresh_functions(%1$L)', recommender));

@@ -15,6 +15,9 @@ BEGIN ATOMIC
 			"shrinkage": 0, "votes": "one", "history_cap": 10000,
 			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
 			"early_stop": 0, "warm_start": false, "blend": 0.2}'
+		WHEN 'explicit' THEN '{"factors": 48, "lambda": 1.2, "nu": 0.5, "bias_lambda": 3, "sweeps": 15, "initial_sd": null}'
+		WHEN 'bpr' THEN '{"factors": 48, "rounds": 50, "rate": 0.05, "ridge": 0.01, "exponent": 0, "item_bias": true, "initial_sd": null,
+			"alpha0": null, "lambda": 0.01, "nu": 1}'
 		END::pg_catalog.jsonb;
 END;
 COMMENT ON FUNCTION recsys._default_policy_settings(text) IS
@@ -72,7 +75,7 @@ DECLARE
 BEGIN
 	IF known IS NULL THEN
 		RAISE EXCEPTION 'unknown method "%"', method
-			USING ERRCODE = '22023', HINT = 'Methods are popularity, item_item, factors and funnel.';
+			USING ERRCODE = '22023', HINT = 'Methods are popularity, item_item, factors, funnel, explicit and bpr.';
 	END IF;
 	IF known ? 'similarity' THEN
 		known := known || '{"alpha": 1, "beta": 0.5}';	-- of similarities that are not the default
@@ -102,6 +105,14 @@ BEGIN
 	PERFORM recsys._check_number(settings, 'cg_steps', 1, 100, true);
 	PERFORM recsys._check_choice(settings, 'solver', ARRAY['cg', 'exact']);
 	PERFORM recsys._check_number(settings, 'initial_sd', 1e-9, 1e3, false);
+	PERFORM recsys._check_number(settings, 'bias_lambda', 0, 1e6, false);
+	PERFORM recsys._check_number(settings, 'rounds', 1, 1000, true);
+	PERFORM recsys._check_number(settings, 'rate', 1e-9, 1, false);
+	PERFORM recsys._check_number(settings, 'ridge', 0, 1, false);
+	PERFORM recsys._check_number(settings, 'exponent', 0, 2, false);
+	IF jsonb_typeof(settings -> 'item_bias') <> 'boolean' THEN
+		RAISE EXCEPTION 'setting "item_bias" is %, must be true or false', settings -> 'item_bias' USING ERRCODE = '22023';
+	END IF;
 	PERFORM recsys._check_number(settings, 'early_stop', 0, 1000, true);
 	IF jsonb_typeof(settings -> 'warm_start') <> 'boolean' THEN
 		RAISE EXCEPTION 'setting "warm_start" is %, must be true or false', settings -> 'warm_start' USING ERRCODE = '22023';
@@ -128,6 +139,11 @@ BEGIN
 			USING ERRCODE = '22023', HINT = '"external" stands for the list that the app makes by itself.';
 	END IF;
 	full_settings := recsys._check_policy_settings(method, coalesce(settings, '{}'));
+	IF method = 'explicit' AND (recsys._recommender(recommender)).feedback <> 'explicit' THEN
+		RAISE EXCEPTION 'method explicit learns from ratings, and recommender "%" has implicit feedback', recommender
+			USING ERRCODE = '22023',
+			HINT = 'alter_recommender with feedback => ''explicit'', value_column and min_value makes its values ratings.';
+	END IF;
 	IF EXISTS (SELECT FROM recsys.policy p WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL) THEN
 		RAISE EXCEPTION 'policy "%" already exists', policy
 			USING ERRCODE = '42710', HINT = 'alter_policy makes a new version of it.';
@@ -166,9 +182,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM recsys._check_owner(recommender);
 	IF policy IN ('popularity', 'item_item', 'factors', 'default')
+		OR policy = 'ratings' AND (recsys._recommender(recommender)).feedback = 'explicit'
 		OR policy = (SELECT r.live_policy FROM recsys.recommender r WHERE r.recommender = recommender) THEN
 		RAISE EXCEPTION 'policy "%" cannot be dropped', policy
-			USING ERRCODE = '2BP01', HINT = 'popularity, item_item, factors, default and the live policy stay.';
+			USING ERRCODE = '2BP01', HINT = 'popularity, item_item, factors, default, ratings of explicit feedback and the live policy stay.';
 	END IF;
 	UPDATE recsys.policy p SET retired_at = now()
 	WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL;

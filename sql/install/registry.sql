@@ -62,7 +62,7 @@ CREATE TABLE recsys.policy (
 	recommender name NOT NULL REFERENCES recsys.recommender ON DELETE CASCADE,
 	policy name NOT NULL,
 	version int4 NOT NULL,
-	method text NOT NULL CHECK (method IN ('popularity', 'item_item', 'factors', 'funnel')),
+	method text NOT NULL CHECK (method IN ('popularity', 'item_item', 'factors', 'funnel', 'explicit', 'bpr')),
 	settings jsonb NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	retired_at timestamptz,
@@ -72,7 +72,7 @@ COMMENT ON TABLE recsys.policy IS 'how a recommender makes a list: a method and 
 COMMENT ON COLUMN recsys.policy.recommender IS 'the recommender';
 COMMENT ON COLUMN recsys.policy.policy IS 'name of the policy';
 COMMENT ON COLUMN recsys.policy.version IS 'counts from 1; the version that is not retired is current';
-COMMENT ON COLUMN recsys.policy.method IS 'popularity, item_item, factors or funnel (neighbours and factors blended)';
+COMMENT ON COLUMN recsys.policy.method IS 'popularity, item_item, factors (of implicit feedback, by ALS), funnel (neighbours and factors blended), explicit (biases and factors of ratings, by ALS) or bpr (factors by Bayesian personalised ranking)';
 COMMENT ON COLUMN recsys.policy.settings IS 'every setting of the method, defaults filled in';
 COMMENT ON COLUMN recsys.policy.created_at IS 'when this version was made';
 COMMENT ON COLUMN recsys.policy.retired_at IS 'when it was replaced or dropped';
@@ -110,15 +110,15 @@ COMMENT ON COLUMN recsys.model.policy IS 'the policy it was trained for';
 COMMENT ON COLUMN recsys.model.policy_version IS 'and its version';
 COMMENT ON COLUMN recsys.model.method IS 'the method of that version';
 COMMENT ON COLUMN recsys.model.status IS 'building, ready, or deleted (its parts are gone, its story is kept)';
-COMMENT ON COLUMN recsys.model.parameters IS 'every hyper-parameter used, and the loss after each sweep';
+COMMENT ON COLUMN recsys.model.parameters IS 'every hyper-parameter used, and the loss after each sweep; of bpr the mean -ln sigma of each round; of explicit also mu and scale, mean and standard deviation of the ratings, and their range';
 COMMENT ON COLUMN recsys.model.seed IS 'seed of the random start';
 COMMENT ON COLUMN recsys.model.feature_version IS 'version of the list of features it was trained with';
 COMMENT ON COLUMN recsys.model.data_from IS 'time of the earliest interaction used';
 COMMENT ON COLUMN recsys.model.data_until IS 'time of the latest interaction used';
 COMMENT ON COLUMN recsys.model.users IS 'users trained on';
 COMMENT ON COLUMN recsys.model.items IS 'items trained on';
-COMMENT ON COLUMN recsys.model.interactions IS 'distinct (user, item) pairs trained on, after merging';
-COMMENT ON COLUMN recsys.model.data_checksum IS 'checksum of those pairs and their weights';
+COMMENT ON COLUMN recsys.model.interactions IS 'distinct (user, item) pairs trained on, after merging: positive ones, or for method explicit all ratings';
+COMMENT ON COLUMN recsys.model.data_checksum IS 'checksum of those pairs and their weights or ratings';
 COMMENT ON COLUMN recsys.model.train_seconds IS 'seconds spent in training the parts';
 COMMENT ON COLUMN recsys.model.peak_bytes IS 'most memory held by the training, in bytes';
 COMMENT ON COLUMN recsys.model.table_bytes IS 'size of the model''s rows and their index entries, in bytes (free space and what earlier models left behind are not counted)';
@@ -133,7 +133,7 @@ CREATE TABLE recsys.model_gram (
 	gram float4[] NOT NULL CHECK (cardinality(gram) = factors * factors),
 	FOREIGN KEY (model_id, recommender) REFERENCES recsys.model (model_id, recommender) ON DELETE CASCADE
 );
-COMMENT ON TABLE recsys.model_gram IS 'the Gram matrix of a model''s item factors, which the fold-in of a user needs';
+COMMENT ON TABLE recsys.model_gram IS 'the Gram matrix of a model''s item factors, which the fold-in of a user needs; method explicit needs none';
 COMMENT ON COLUMN recsys.model_gram.model_id IS 'the model';
 COMMENT ON COLUMN recsys.model_gram.recommender IS 'its recommender';
 COMMENT ON COLUMN recsys.model_gram.factors IS 'number of factors';
@@ -221,13 +221,13 @@ COMMENT ON COLUMN recsys.evaluation.split IS 'time, or random: a random split is
 COMMENT ON COLUMN recsys.evaluation.protocol IS 'new: owned items are neither listed nor counted; all: nothing is filtered, repeats count';
 COMMENT ON COLUMN recsys.evaluation.population IS 'warm: users with an interaction before the cutoff; everyone: also unknown users';
 COMMENT ON COLUMN recsys.evaluation.cutoff IS 'the instant that separates train from test';
-COMMENT ON COLUMN recsys.evaluation.metric IS 'precision, recall, capped_recall (over min(k, relevant)), ndcg, map, mrr, hit_rate (means over users); coverage, novelty (bits), popularity_share; cold_share (share of test pairs whose item is unknown in train), cold_items (how many such items), cold_users (users scored who are unknown in train), k = 0';
+COMMENT ON COLUMN recsys.evaluation.metric IS 'precision, recall, capped_recall (over min(k, relevant)), ndcg, map, mrr, hit_rate (means over users); coverage, novelty (bits), popularity_share; cold_share (share of test pairs whose item is unknown in train), cold_items (how many such items), cold_users (users scored who are unknown in train), k = 0; of method explicit, per test rating of a user and an item with ratings in train: rmse (root mean square error), mae (mean absolute error), k = 0, protocol all, once more for the model without factors as policy.bias';
 COMMENT ON COLUMN recsys.evaluation.k IS 'length of the list; 0 where there is none';
 COMMENT ON COLUMN recsys.evaluation.users IS 'users scored';
 COMMENT ON COLUMN recsys.evaluation.value IS 'the metric';
-COMMENT ON COLUMN recsys.evaluation.lower IS 'lower end of its 95 % interval over users; equal to value where users do not vary';
+COMMENT ON COLUMN recsys.evaluation.lower IS 'lower end of its 95 % interval over users (of rmse and mae by the delta method, a user''s ratings taken together); equal to value where users do not vary';
 COMMENT ON COLUMN recsys.evaluation.upper IS 'upper end';
-COMMENT ON COLUMN recsys.evaluation.difference IS 'paired difference to popularity';
+COMMENT ON COLUMN recsys.evaluation.difference IS 'paired difference to popularity; of rmse and mae to the model without factors, mu + b_u + b_i: below 0 is better';
 COMMENT ON COLUMN recsys.evaluation.difference_lower IS 'lower end of its 95 % interval';
 COMMENT ON COLUMN recsys.evaluation.difference_upper IS 'upper end';
 COMMENT ON COLUMN recsys.evaluation.p_value IS 'two-sided p-value of that difference being 0';
@@ -338,7 +338,7 @@ WITH latest AS (
 	FROM recsys.evaluation e
 	JOIN latest l ON (e.recommender, e.run_id) = (l.recommender, l.run_id)
 	JOIN recsys.recommender r ON r.recommender = e.recommender
-	WHERE e.population = 'warm'
+	WHERE e.population = 'warm' AND e.metric NOT IN ('rmse', 'mae')
 	AND e.protocol = CASE WHEN r.repeatable THEN 'all' ELSE 'new' END
 ), wide AS (
 	SELECT h.recommender, h.policy, h.method, h.split, h.cutoff,

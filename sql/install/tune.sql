@@ -39,12 +39,13 @@ DECLARE
 		'alpha0', jsonb_build_array(recsys._three_digits(0.003 * weight), recsys._three_digits(weight)),
 		'lambda', jsonb_build_array(recsys._three_digits(0.001 * weight), recsys._three_digits(0.1 * weight)),
 		'neighbors', '[50, 500]'::jsonb, 'activity', '[0, 1.5]'::jsonb, 'source_exponent', '[0.2, 0.8]'::jsonb,
-		'target_exponent', '[0.2, 0.8]'::jsonb, 'shrinkage', '[0, 50]'::jsonb, 'blend', '[0, 0.8]'::jsonb);
+		'target_exponent', '[0.2, 0.8]'::jsonb, 'shrinkage', '[0, 50]'::jsonb, 'blend', '[0, 0.8]'::jsonb,
+		'rate', '[0.01, 0.2]'::jsonb, 'ridge', '[0.001, 0.1]'::jsonb);
 	may jsonb;
 	x record;
 BEGIN
 	SELECT coalesce(jsonb_object_agg(o.key, 1), '{}') INTO may FROM jsonb_each(own) o
-	WHERE (jsonb_typeof(o.value) = 'number' OR o.key = 'alpha0') AND o.key NOT IN ('sweeps', 'early_stop', 'cg_steps', 'history_cap');
+	WHERE (jsonb_typeof(o.value) = 'number' OR o.key = 'alpha0') AND o.key NOT IN ('sweeps', 'rounds', 'early_stop', 'cg_steps', 'history_cap');
 	PERFORM recsys._check_keys(given, may, 'ranges');
 	FOR x IN SELECT * FROM jsonb_each(given) LOOP
 		IF jsonb_typeof(x.value) <> 'array' OR jsonb_array_length(x.value) <> 2
@@ -66,13 +67,14 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg
 DECLARE
 	-- a step and a start for each setting of one part; both are the same wherever the search runs
 	step float8 := sqrt(CASE key WHEN 'alpha0' THEN 2 WHEN 'lambda' THEN 3 WHEN 'factors' THEN 5 WHEN 'nu' THEN 7 WHEN 'initial_sd' THEN 11
+		WHEN 'rate' THEN 13 WHEN 'ridge' THEN 17 WHEN 'exponent' THEN 19
 		WHEN 'activity' THEN 2 WHEN 'source_exponent' THEN 3 WHEN 'target_exponent' THEN 5 WHEN 'shrinkage' THEN 7 WHEN 'neighbors' THEN 11
 		WHEN 'alpha' THEN 13 WHEN 'beta' THEN 17 ELSE 19 END);
 	start float8 := ('x' || encode(substr(sha256(convert_to(seed || ' ' || key, 'UTF8')), 1, 4), 'hex'))::bit(32)::int8 / 4294967296.0;
 	u float8 := start + step * n - floor(start + step * n);
 	x float8;
 BEGIN
-	x := CASE WHEN key IN ('factors', 'alpha0', 'lambda', 'neighbors', 'initial_sd') AND low > 0 THEN low * (high / low) ^ u
+	x := CASE WHEN key IN ('factors', 'alpha0', 'lambda', 'neighbors', 'initial_sd', 'rate', 'ridge') AND low > 0 THEN low * (high / low) ^ u
 		WHEN key = 'shrinkage' THEN low + (high - low) * u * u
 		ELSE low + (high - low) * u END;
 	IF key IN ('factors', 'neighbors') THEN
@@ -117,7 +119,7 @@ CREATE FUNCTION recsys._tune_phases(method text, trials int4, users int8)
 	RETURNS TABLE (phase int4, part text, before int4, tries int4, rungs int4, share_from float8, share float8)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 3
 BEGIN ATOMIC
-	-- neighbours are trained whole: only users can be saved on the way, where there are many
+	-- neighbours and bpr are trained whole: only users can be saved on the way, where there are many
 	SELECT v.phase, v.part, v.before, v.tries, v.rungs, v.share_from, v.share
 	FROM (SELECT greatest(2, $2 / 6) AS blends, greatest(1, $2 / 4) AS neighbors, CASE WHEN $3 > 10000 THEN 2 ELSE 1 END AS user_rungs) n,
 	LATERAL (VALUES
@@ -125,7 +127,8 @@ BEGIN ATOMIC
 		('funnel', 2, 'item_item', $2 - n.neighbors - n.blends, n.neighbors, n.user_rungs, 0.6, 0.25),
 		('funnel', 3, 'funnel', $2 - n.blends, n.blends, 1, 0.85, 0.15),
 		('factors', 1, 'factors', 0, $2, 3, 0, 1),
-		('item_item', 1, 'item_item', 0, $2, n.user_rungs, 0, 1)
+		('item_item', 1, 'item_item', 0, $2, n.user_rungs, 0, 1),
+		('bpr', 1, 'bpr', 0, $2, n.user_rungs, 0, 1)
 	) v (of_method, phase, part, before, tries, rungs, share_from, share)
 	WHERE v.of_method = $1
 	ORDER BY v.phase;
@@ -160,7 +163,7 @@ BEGIN
 				trial_id := n;
 				rung := r;
 				part := f.part;
-				sweeps := CASE WHEN f.part <> 'item_item' THEN greatest((p.settings ->> 'sweeps')::int4 >> (f.rungs - 1 - r), 1) END;
+				sweeps := CASE WHEN f.part IN ('factors', 'funnel') THEN greatest((p.settings ->> 'sweeps')::int4 >> (f.rungs - 1 - r), 1) END;
 				users := 20000 >> (f.rungs - 1 - r);
 				parameters := CASE WHEN f.part = 'funnel' THEN recsys._tune_blend(t, p.settings, n - f.before, f.tries)
 					ELSE recsys._tune_part(f.part, p.settings, t.ranges, t.seed, n - f.before) END;
@@ -223,6 +226,9 @@ BEGIN
 			USING ERRCODE = '42704', HINT = format('SELECT policy FROM recsys.policy WHERE recommender = %L lists them.', recommender);
 	ELSIF p.method = 'popularity' THEN
 		RAISE EXCEPTION 'policy "%" has no settings to tune', policy USING ERRCODE = '22023';
+	ELSIF p.method = 'explicit' THEN
+		RAISE EXCEPTION 'policy "%" has method explicit, which tune does not search', policy
+			USING ERRCODE = '22023', HINT = 'tune compares lists. Compare the errors of policies with other settings by evaluate: metric rmse.';
 	ELSIF trials NOT BETWEEN fewest AND 1000 THEN
 		RAISE EXCEPTION 'trials is %, must be from % to 1000', trials, fewest USING ERRCODE = '22023';
 	ELSIF metric NOT IN ('precision', 'recall', 'capped_recall', 'ndcg', 'map', 'mrr', 'hit_rate') THEN

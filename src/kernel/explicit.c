@@ -32,7 +32,6 @@
 
 /* alternating ends when no bias moves by more than this share of the largest */
 #define RS_BIAS_TOLERANCE	1e-5
-#define RS_BIAS_SWEEPS		100
 
 /* ratings that deviate by less than this share of their mean are all equal */
 #define RS_FLAT		1e-7
@@ -266,34 +265,11 @@ largest_bias(const float *bias, uint32_t n)
 	return largest;
 }
 
-/* See explicit.h: row solves without factors until nothing moves. */
-int
-rs_explicit_biases(const RsExplicit *model, const RsCsr *users,
-				   const RsCsr *items, RsExplicitSide *user,
-				   RsExplicitSide *item)
+/* See explicit.h. */
+bool
+rs_explicit_settled(double change, const float *user_bias, uint32_t nusers,
+					const float *item_bias, uint32_t nitems)
 {
-	RsExplicit	plain = *model;
-	float		none = 0;		/* an address, for no factors and no scratch */
-	RsExplicitSide of_user = {&none, user->bias};
-	RsExplicitSide of_item = {&none, item->bias};
-	int			sweep;
-
-	plain.factors = 0;
-	memset(user->bias, 0, users->nrows * sizeof(float));
-	memset(item->bias, 0, items->nrows * sizeof(float));
-	for (sweep = 1; sweep <= RS_BIAS_SWEEPS; sweep++)
-	{
-		double		change = 0;
-
-		if (rs_explicit_rows(&plain, items, 0, items->nrows, &of_user, &none,
-							 &of_item, &change) != 0 ||
-			rs_explicit_rows(&plain, users, 0, users->nrows, &of_item, &none,
-							 &of_user, &change) != 0)
-			return -1;
-		if (change <= RS_BIAS_TOLERANCE *
-			(largest_bias(user->bias, users->nrows) +
-			 largest_bias(item->bias, items->nrows)))
-			break;
-	}
-	return sweep <= RS_BIAS_SWEEPS ? sweep : RS_BIAS_SWEEPS;
+	return change <= RS_BIAS_TOLERANCE * (largest_bias(user_bias, nusers) +
+										  largest_bias(item_bias, nitems));
 }

@@ -28,6 +28,7 @@
 #ifndef RS_EXPLICIT_H
 #define RS_EXPLICIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -95,13 +96,13 @@ extern double rs_explicit_predict(const RsExplicit *model, const float *x,
 								  uint32_t item);
 
 /*
- * The baseline mu + b_u + b_i: the loss without factors is brought to its
- * least by alternating.  users and items are transposes of each other; only
- * the sides' biases are written.  Returns the number of sweeps, or -1 if a
- * bias is not finite.
+ * The baseline mu + b_u + b_i: with factors 0 and biases of 0 to begin with,
+ * sweeps of all items and all users bring the loss to its least.  Whether they
+ * may end: change is the largest of the sweep's.
  */
-extern int	rs_explicit_biases(const RsExplicit *model, const RsCsr *users,
-							   const RsCsr *items, RsExplicitSide *user,
-							   RsExplicitSide *item);
+#define RS_BIAS_SWEEPS		100
+extern bool rs_explicit_settled(double change, const float *user_bias,
+								uint32_t nusers, const float *item_bias,
+								uint32_t nitems);
 
 #endif							/* RS_EXPLICIT_H */

@@ -44,6 +44,7 @@ typedef struct RsRankFactors
 	const float *item;			/* nitems x factors */
 	double		longest;		/* rs_longest_row */
 	double		least_share;	/* smallest weight > 0 of factors in a blend */
+	bool		is_score;		/* a product is the score, as of ratings */
 } RsRankFactors;
 
 /* An item of one user's whose score is wanted. */

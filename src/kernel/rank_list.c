@@ -273,9 +273,10 @@ list_plainly(Lister *l, double blend, RsScored *out)
 		hidden[l->marks->mark[i].item] = is_left_out(l, &l->marks->mark[i]);
 	}
 	rs_factor_scores(l->f->item, nitems, l->f->factors, l->u->x, factor);
-	rs_blend(neighbor, factor, l->items->popularity, hidden, nitems, blend, factor);
-	for (i = 0; l->items->barred != NULL && i < nitems; i++)
-		if (l->items->barred[i])
+	if (!l->f->is_score)
+		rs_blend(neighbor, factor, l->items->popularity, hidden, nitems, blend, factor);
+	for (i = 0; i < nitems; i++)
+		if (hidden[i] || is_barred(l->items, i))
 			factor[i] = -INFINITY;
 	return rs_topk_float(factor, nitems, l->k, out);
 }
@@ -297,8 +298,11 @@ rs_rank_list(const RsRankItems *items, const RsRankFactors *f, const RsRankUser 
 	l.work = work;
 	if (factors && u->plain)
 		return list_plainly(&l, blend, out);
-	l.blend = rs_blend_scales(largest_neighbor(&l),
-							  factors ? largest_factor(&l) : 0, blend);
+	if (factors && f->is_score)
+		l.blend = rs_blend_nothing();
+	else
+		l.blend = rs_blend_scales(largest_neighbor(&l),
+								  factors ? largest_factor(&l) : 0, blend);
 	rs_topk_init(&l.top, out, k);
 	if (l.blend.factor == 0)
 		list_by_popularity(&l);

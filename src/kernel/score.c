@@ -86,17 +86,25 @@ rs_blend_scales(float n_max, float f_max, double blend)
 
 	b.neighbor = n_max > 0 ? own * (f_max > 0 ? blend : 1) / n_max : 0;
 	b.factor = f_max > 0 ? own * (n_max > 0 ? 1 - blend : 1) / f_max : 0;
+	b.popularity = (double) RS_POPULARITY_SHARE;
 	b.evidence = n_max > 0 || f_max > 0;
+	return b;
+}
+
+RsBlend
+rs_blend_nothing(void)
+{
+	RsBlend		b = {0, 1, 0, true};
+
 	return b;
 }
 
 /* Score of an item that both parts speak for. */
 static inline float
-both(double n_scale, float neighbor, double f_scale, float factor,
-	 float popularity)
+both(const RsBlend *b, float neighbor, float factor, float popularity)
 {
-	return clamp(n_scale * neighbor + f_scale * factor +
-				 (double) RS_POPULARITY_SHARE * popularity);
+	return clamp(b->neighbor * neighbor + b->factor * factor +
+				 b->popularity * popularity);
 }
 
 /*
@@ -114,16 +122,14 @@ rs_blend(const float *neighbor, const float *factor, const float *popularity,
 
 	if (n_max > 0 && f_max > 0)
 		for (i = 0; i < nitems; i++)
-			score[i] = both(b.neighbor, neighbor[i], b.factor, factor[i],
-							popularity[i]);
+			score[i] = both(&b, neighbor[i], factor[i], popularity[i]);
 	else if (b.evidence)
 	{
 		const float *only = n_max > 0 ? neighbor : factor;
 		double		scale = n_max > 0 ? b.neighbor : b.factor;
 
 		for (i = 0; i < nitems; i++)
-			score[i] = clamp(scale * only[i] +
-							 (double) RS_POPULARITY_SHARE * popularity[i]);
+			score[i] = clamp(scale * only[i] + b.popularity * popularity[i]);
 	}
 	else
 		for (i = 0; i < nitems; i++)
@@ -141,6 +147,6 @@ rs_blend_one(const RsBlend *b, float neighbor, float factor, float popularity)
 {
 	if (!b->evidence)
 		return popularity;
-	return both(b->neighbor, b->neighbor != 0 ? neighbor : 0,
-				b->factor, b->factor != 0 ? factor : 0, popularity);
+	return both(b, b->neighbor != 0 ? neighbor : 0, b->factor != 0 ? factor : 0,
+				popularity);
 }

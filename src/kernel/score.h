@@ -44,11 +44,15 @@ typedef struct RsBlend
 {
 	double		neighbor;		/* factors of the parts; 0 = says nothing */
 	double		factor;
+	double		popularity;
 	bool		evidence;		/* else the score is popularity */
 } RsBlend;
 
 /* n_max and f_max: each part's largest value over what may be shown, or 0 */
 extern RsBlend rs_blend_scales(float n_max, float f_max, double blend);
+
+/* products of factors that are the scores as they are: ratings */
+extern RsBlend rs_blend_nothing(void);
 
 /* the score of one item, to the bit as rs_blend has it */
 extern float rs_blend_one(const RsBlend *b, float neighbor, float factor,

@@ -14,7 +14,6 @@
  *-------------------------------------------------------------------------
  */
 #include <math.h>
-#include <stdbool.h>
 
 #include "stats.h"
 
@@ -102,6 +101,84 @@ rs_paired_interval(const double *x, const double *y, size_t n,
 				   double confidence, RsInterval *out)
 {
 	interval(x, y, n, confidence, out);
+}
+
+/*
+ * An estimate's interval from the sum of squares of what each of n users adds
+ * to its error.
+ */
+static void
+linearised(double estimate, double squares, size_t n, double confidence,
+		   RsInterval *out)
+{
+	double		half;
+
+	out->n = n;
+	out->mean = estimate;
+	out->standard_error = n >= 2 ? sqrt(squares * n / (n - 1.0)) : 0;
+	half = out->standard_error == 0 ? 0 :
+		rs_normal_quantile(0.5 + confidence / 2) * out->standard_error;
+	out->lower = estimate - half;
+	out->upper = estimate + half;
+	if (out->standard_error > 0)
+		out->p_value = erfc(fabs(estimate / out->standard_error) / M_SQRT2);
+	else
+		out->p_value = n >= 2 && estimate != 0 ? 0 : 1;
+}
+
+/* Error per rating, or its root. */
+static double
+mean_error(const double *error, const double *count, size_t n, bool root,
+		   double *slope)
+{
+	double		errors = 0;
+	double		ratings = 0;
+	size_t		i;
+
+	for (i = 0; i < n; i++)
+	{
+		errors += error[i];
+		ratings += count[i];
+	}
+	*slope = ratings > 0 ? 1 / ratings : 0;
+	errors = ratings > 0 ? errors / ratings : 0;
+	if (!root)
+		return errors;
+	errors = sqrt(errors);
+	*slope = errors > 0 ? *slope / (2 * errors) : 0;
+	return errors;
+}
+
+/* See stats.h: the slope of the root carries a user's deviation over to it. */
+void
+rs_error_interval(const double *error, const double *other, const double *count,
+				  size_t n, bool root, double confidence, RsInterval *value,
+				  RsInterval *difference)
+{
+	double		slope;
+	double		other_slope = 0;
+	double		mean = mean_error(error, count, n, root, &slope);
+	double		other_mean = 0;
+	double		squares = 0;
+	double		paired = 0;
+	size_t		i;
+
+	if (other != NULL)
+		other_mean = mean_error(other, count, n, root, &other_slope);
+	for (i = 0; i < n; i++)
+	{
+		double		d = slope * (error[i] - count[i] * (root ? mean * mean : mean));
+
+		squares += d * d;
+		if (other == NULL)
+			continue;
+		d -= other_slope * (other[i] - count[i] *
+							(root ? other_mean * other_mean : other_mean));
+		paired += d * d;
+	}
+	linearised(mean, squares, n, confidence, value);
+	if (difference != NULL)
+		linearised(mean - other_mean, paired, n, confidence, difference);
 }
 
 /* P(Z <= z); erfc keeps the lower tail exact. */

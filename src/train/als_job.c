@@ -11,7 +11,9 @@
 #include "postgres.h"
 
 #include <cblas.h>
+#include <math.h>
 
+#include "common/pg_prng.h"
 #include "miscadmin.h"
 
 #include "als_job.h"
@@ -27,10 +29,42 @@ rs_row_blocks(uint32 n)
 }
 
 /* Rows of a block. */
-static uint32
-block_rows(uint32 n, uint32 block)
+uint32
+rs_block_rows(uint32 n, uint32 block)
 {
 	return Min(RS_BLOCK_ROWS, n - block * RS_BLOCK_ROWS);
+}
+
+/* ---- for all ---- */
+
+/* Gaussian starting values, one generator in the order of the ids. */
+void
+rs_random_start(float *x, Size n, double sd, uint64 seed)
+{
+	pg_prng_state state;
+
+	pg_prng_seed(&state, seed);
+	for (Size i = 0; i < n; i += 2)
+	{
+		/* Box and Muller */
+		double		radius = sqrt(-2 * log(1 - pg_prng_double(&state)));
+		double		angle = 2 * M_PI * pg_prng_double(&state);
+
+		x[i] = (float) (sd * radius * cos(angle));
+		if (i + 1 < n)
+			x[i + 1] = (float) (sd * radius * sin(angle));
+	}
+}
+
+double
+rs_sum_blocks(RsShared by_block, uint32 nblocks)
+{
+	const double *value = by_block.local;
+	double		sum = 0;
+
+	for (uint32 b = 0; b < nblocks; b++)
+		sum += value[b];
+	return sum;
 }
 
 /* ---- Gram matrix ---- */
@@ -58,6 +92,31 @@ gram_block(const void *arg, void *scratch, uint32 block)
 
 const RsJob rs_job_gram = {"gram", NULL, gram_block};
 
+/* The slices in their order. */
+void
+rs_gram_matrix(RsTeam *team, RsShared x, uint32 n, int factors, RsShared slices,
+			   float *gram)
+{
+	Size		f = factors;
+	const float *slice = slices.local;
+	RsGramArg	arg = {{0}};
+
+	arg.x = x;
+	arg.slice = slices;
+	arg.n = n;
+	arg.f = factors;
+	rs_team_run(team, &rs_job_gram, &arg, sizeof(arg), RS_GRAM_SLICES);
+	for (Size i = 0; i < f; i++)
+		for (Size j = 0; j <= i; j++)
+		{
+			double		sum = 0;
+
+			for (Size k = 0; k < RS_GRAM_SLICES; k++)
+				sum += slice[(k * f + i) * f + j];
+			gram[i * f + j] = gram[j * f + i] = (float) sum;
+		}
+}
+
 /* ---- turning ---- */
 
 static void *
@@ -74,7 +133,7 @@ rotate_block(const void *arg, void *scratch, uint32 block)
 	const RsRotateArg *a = arg;
 	float	   *x = rs_shared(a->x);
 
-	rs_als_rotate(a->f, rs_shared(a->basis), block_rows(a->n, block), scratch,
+	rs_als_rotate(a->f, rs_shared(a->basis), rs_block_rows(a->n, block), scratch,
 				  x + (Size) block * RS_BLOCK_ROWS * a->f);
 }
 
@@ -126,7 +185,7 @@ sum_ridge(const RsSolveArg *a, const RsCsr *pairs, const float *x, uint32 block)
 	int			f = a->settings.factors;
 
 	ridge[block] = 0;
-	for (uint32 i = 0; i < block_rows(pairs->nrows, block); i++)
+	for (uint32 i = 0; i < rs_block_rows(pairs->nrows, block); i++)
 	{
 		double		norm = 0;
 
@@ -157,7 +216,7 @@ exact_block(const void *arg, void *scratch, uint32 block)
 	float	   *x = (float *) rs_shared(a->x) + (Size) block * RS_BLOCK_ROWS * t->factors;
 	double		loss = 0;
 
-	for (uint32 i = 0; i < block_rows(pairs->nrows, block); i++)
+	for (uint32 i = 0; i < rs_block_rows(pairs->nrows, block); i++)
 	{
 		uint32		row = block * RS_BLOCK_ROWS + i;
 		uint64		first = pairs->start[row];
@@ -204,7 +263,7 @@ cg_block(const void *arg, void *scratch, uint32 block)
 	side.others = pairs->ncols;
 	side.other = rs_shared(a->other);
 	side.basis = rs_shared(a->basis);
-	if (rs_als_cg(&side, block_rows(pairs->nrows, block),
+	if (rs_als_cg(&side, rs_block_rows(pairs->nrows, block),
 				  pairs->start + block * RS_BLOCK_ROWS, pairs->col, pairs->value,
 				  s->work, x, (double *) rs_shared(a->loss) + block) >= 0)
 		no_solution(&a->settings);

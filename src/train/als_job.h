@@ -52,7 +52,18 @@ typedef struct RsSolveArg
 extern const RsJob rs_job_exact;
 extern const RsJob rs_job_cg;
 
-/* how many blocks a job over n rows has */
+/* how many blocks a job over n rows has, and rows one of them */
+#define RS_BLOCK_ROWS	96		/* a multiple of what the kernel turns at once */
 extern uint32 rs_row_blocks(uint32 n);
+extern uint32 rs_block_rows(uint32 n, uint32 block);
+
+/*
+ * What the trainings of all factors share.  gram = x'x, both triangles, by the
+ * team; slice is scratch of RS_GRAM_SLICES x f x f.
+ */
+extern void rs_gram_matrix(RsTeam *team, RsShared x, uint32 n, int f,
+						   RsShared slice, float *gram);
+extern double rs_sum_blocks(RsShared by_block, uint32 nblocks);
+extern void rs_random_start(float *x, Size n, double sd, uint64 seed);
 
 #endif							/* RS_ALS_JOB_H */

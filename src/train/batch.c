@@ -176,7 +176,7 @@ put_row(RsLists *l, RsWriter *w, Datum user, int rank, Datum item, double score,
 	values[2] = item;
 	values[3] = Float8GetDatum(score);
 	values[4] = CStringGetTextDatum(rs_source_name(source));
-	values[5] = CStringGetTextDatum(rs_reason(source, has_because ? l->label[because] : NULL));
+	values[5] = CStringGetTextDatum(rs_reason(source, score, has_because ? l->label[because] : NULL));
 	values[6] = has_because ? rs_idmap_datum(l->m->items, because) : (Datum) 0;
 	nulls[6] = !has_because;
 	MemoryContextSwitchTo(old);

@@ -102,11 +102,16 @@ keep_list(void *arg, uint32 target, int policy, bool with_hidden,
 		find_strongest(s, &s->target[target], row, n);
 	for (int i = 0; i < n; i++)
 	{
-		int			f = s->factors ? s->factors->settings.factors : 0;
-		const float *y = f > 0 ? (float *) rs_shared(s->factors->item) + (Size) row[i].item * f : NULL;
+		const RsFoldIn *f = s->factors ? &s->factors->fold : NULL;
 
-		row[i].source = row[i].because != RS_NO_ID ? RS_FROM_NEIGHBOR :
-			x != NULL && rs_simd->dot(x, y, f) > 0 ? RS_FROM_FACTOR : RS_FROM_POPULARITY;
+		row[i].source = RS_FROM_POPULARITY;
+		if (row[i].because != RS_NO_ID)
+			row[i].source = RS_FROM_NEIGHBOR;
+		else if (x != NULL && f->kind == RS_KIND_RATING)
+			row[i].source = RS_FROM_RATING;
+		else if (x != NULL && rs_simd->dot(x, (float *) rs_shared(s->factors->row) +
+										   (Size) row[i].item * f->width, f->width) > 0)
+			row[i].source = RS_FROM_FACTOR;
 	}
 }
 

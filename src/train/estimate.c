@@ -41,6 +41,7 @@ extern PGDLLEXPORT Datum rs_train_estimate(PG_FUNCTION_ARGS);
 #define LOAD_ROWS		1.5e6
 #define SPLIT_ROWS		6e6
 #define FACTOR_FLOP		10e9
+#define BPR_STEP		400		/* of a step: what it takes besides its products */
 #define NEIGHBOR_PAIRS	60e6	/* of items of one user */
 #define RANKED_ITEMS	0.15e9	/* by one policy under one protocol */
 #define NEIGHBORS_WRITTEN 0.7e6
@@ -78,8 +79,16 @@ factors_cost(const RsCounts *c, const RsFactorSettings *s)
 	cost.bytes = 4 * f * (c->users + c->items) + 16 * s->sweeps +
 		4 * f * f * (RS_GRAM_SLICES + 5) + 32 * f + 4.0 * rs_als_basis_size(s->factors) +
 		(c->users + c->items);
-	cost.seconds = s->sweeps * (c->rows * 16 * f * Max(s->cg_steps, 1) / 3 +
+	/* biases, and rows that hold them; of BPR the division of the items too */
+	if (s->method == RS_EXPLICIT)
+		cost.bytes += 4 * (c->users + 2 * c->items) + 4 * (f + 2) * c->items;
+	else if (s->method == RS_BPR)
+		cost.bytes += 4 * c->items + 4 * (f + 1) * c->items + 13 * c->items;
+	/* a row by conjugate gradients, or by its normal equations */
+	cost.seconds = s->sweeps * (c->rows * (s->cg_steps > 0 ? 16 * f * s->cg_steps / 3 : 4 * f * f) +
 								(c->users + c->items) * 12 * f * f) / FACTOR_FLOP;
+	if (s->method == RS_BPR)
+		cost.seconds = s->sweeps * c->rows * (BPR_STEP + 12 * f) / FACTOR_FLOP;
 	return cost;
 }
 
@@ -96,7 +105,7 @@ parts_cost(const RsRun *run, const RsCounts *c, List *policies)
 		RsPolicy   *p = lfirst(cell);
 		StageCost		part;
 
-		if ((p->method == RS_ITEM_ITEM || p->method == RS_FUNNEL) && rs_parts_neighbors(&parts, p) == NULL)
+		if (rs_has_neighbors(p->method) && rs_parts_neighbors(&parts, p) == NULL)
 		{
 			RsNeighborPart *made = palloc0(sizeof(RsNeighborPart));
 
@@ -106,7 +115,7 @@ parts_cost(const RsRun *run, const RsCounts *c, List *policies)
 			cost.bytes += part.bytes;
 			cost.seconds += part.seconds;
 		}
-		if ((p->method == RS_FACTORS || p->method == RS_FUNNEL) && rs_parts_factors(&parts, p) == NULL)
+		if (rs_has_factors(p->method) && rs_parts_factors(&parts, p) == NULL)
 		{
 			RsFactorPart *made = palloc0(sizeof(RsFactorPart));
 
@@ -136,7 +145,7 @@ static double
 load_bytes(const RsRun *run, const RsCounts *c)
 {
 	double		row = sizeof(RsEvent) + sizeof(uint32) +
-		(run->recommender->returns_netted ? sizeof(float) : 0);
+		(run->recommender->returns_netted || run->with_ratings ? sizeof(float) : 0);
 
 	return Max(c->rows, 65536) * row * 9 / 8 + id_bytes(run->recommender, c) + SMALL_BYTES;
 }
@@ -145,7 +154,10 @@ load_bytes(const RsRun *run, const RsCounts *c)
 static double
 matrix_bytes(const RsRun *run, const RsCounts *c)
 {
-	return c->rows * (sizeof(RsEvent) + 2 * (sizeof(uint32) + sizeof(float))) +
+	double		matrix = 2 * (sizeof(uint32) + sizeof(float));
+	double		ratings = run->with_ratings ? sizeof(float) + matrix : 0;
+
+	return c->rows * (sizeof(RsEvent) + matrix + ratings) +
 		id_bytes(run->recommender, c) + 21 * c->users + 28 * c->items + SMALL_BYTES;
 }
 
@@ -158,7 +170,7 @@ ranker_bytes(const RsRun *run, const RsCounts *c, int factors)
 
 	return (17 + sizeof(RsMarked) * lists) * c->items + MARKS_BYTES +
 		8 * near * (RS_RANK_USERS + 1) +
-		4.0 * (RS_RANK_PANEL + factors) * RS_RANK_USERS + 4.0 * rs_als_workspace(factors);
+		4.0 * (RS_RANK_PANEL + factors) * RS_RANK_USERS + rs_fold_in_workspace(factors, run->recommender->history_limit);
 }
 
 /* On top of what training has left. */
@@ -177,8 +189,8 @@ evaluate_cost(const RsRun *run, const RsCounts *c)
 	{
 		RsPolicy   *p = lfirst(cell);
 
-		factors = Max(factors, p->factors.factors);
-		if (p->method == RS_ITEM_ITEM || p->method == RS_FUNNEL)
+		factors = Max(factors, p->factors.factors + 2);
+		if (rs_has_neighbors(p->method))
 			neighbors = Max(neighbors, p->neighbors.neighbors);
 	}
 	/* neighbours on their way into shared memory; lists on theirs back */
@@ -187,6 +199,8 @@ evaluate_cost(const RsRun *run, const RsCounts *c)
 		POOL_BYTES +
 		(run->workers + 1) * ranker_bytes(run, c, factors) +
 		2.0 * run->nk * lists * c->items + 1024 * values * lists + (values + 5) * c->users;
+	if (run->with_ratings)
+		cost.bytes += list_length(run->policies) * sizeof(RsErrors) * (c->users + RS_RESULT_USERS);
 	cost.seconds = c->users / 2 * c->items * lists / RANKED_ITEMS / (run->workers + 1);
 	return cost;
 }
@@ -196,7 +210,7 @@ write_cost(const RsCounts *c, const RsPolicy *p)
 {
 	StageCost		cost = {0, (2 * c->items + c->users) / ROWS_WRITTEN};
 
-	if (p->method == RS_ITEM_ITEM || p->method == RS_FUNNEL)
+	if (rs_has_neighbors(p->method))
 		cost.seconds += c->items * Min(p->neighbors.neighbors, c->items) / NEIGHBORS_WRITTEN;
 	return cost;
 }

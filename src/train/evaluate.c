@@ -22,7 +22,6 @@
 
 #include "evaluate.h"
 #include "progress.h"
-#include "ranker.h"
 #include "kernel/history.h"
 #include "kernel/metric.h"
 
@@ -35,6 +34,9 @@ typedef struct EvaluateArg
 	RsShared	lengths;		/* of lists: nk, ascending */
 	int			nk;
 	RsShared	result;			/* by target, policy, protocol */
+	bool		with_ratings;
+	RsShared	ratings;		/* see ratings.c */
+	RsShared	errors;			/* by target, policy */
 } EvaluateArg;
 
 /*
@@ -142,6 +144,10 @@ measure_list(void *arg, uint32 target, int policy, bool with_hidden,
 								   with_hidden ? RS_PROTOCOL_ALL : RS_PROTOCOL_NEW);
 	uint32	   *column = result_columns(a, result);
 
+	if (a->with_ratings && with_hidden)
+		rs_ratings_measure(&a->plan, a->ratings, policy, t, s->pool, x,
+						   (RsErrors *) rs_shared(a->errors) +
+						   (Size) target * a->plan.npolicies + policy);
 	result->n = nrelevant > 0 ? n : -1;
 	if (nrelevant == 0)
 		return;
@@ -185,6 +191,7 @@ typedef struct Evaluator
 	RsEvaluation *ev;
 	RsEvent    *history;		/* room for the longest */
 	RsEvent    *test;
+	RsRating   *rating;			/* the same, where ratings are learned from */
 	EvaluateArg arg;
 } Evaluator;
 
@@ -219,8 +226,52 @@ collect_relevant(Evaluator *e, uint32 user, uint32 *relevant)
 }
 
 /*
- * Puts a user with something to find into the batch.  False if the batch is
- * too full for it.
+ * The user's ratings of one side, the newest limit of them, as columns; each
+ * is followed by so many ratings.  Returns how many.
+ */
+static uint32
+collect_ratings(Evaluator *e, uint32 user, bool test, int limit, uint32 *space)
+{
+	const RsMatrix *m = e->ev->split->matrix;
+	int			n = rs_user_ratings(e->run, e->ev->split, user, test, e->rating);
+	uint32		kept = 0;
+
+	n = rs_recent_ratings(e->rating, n, limit);
+	for (int i = 0; i < n; i++)
+		if (m->column[e->rating[i].item] != RS_NO_ID)
+			e->rating[kept++] = e->rating[i];
+	for (uint32 i = 0; i < kept; i++)
+	{
+		space[i] = m->column[e->rating[i].item];
+		((float *) space)[kept + i] = e->rating[i].value;
+	}
+	return kept;
+}
+
+/* Both sides' ratings; returns what they use of the space. */
+static uint64
+add_ratings(Evaluator *e, RsTarget *t, uint32 *space, uint64 used)
+{
+	t->tested = used;
+	t->ntested = collect_ratings(e, t->user, true, PG_INT32_MAX, space + used);
+	t->test_rating = used + t->ntested;
+	used += 2 * (uint64) t->ntested;
+	t->rated = used;
+	t->nrated = collect_ratings(e, t->user, false, e->run->recommender->history_limit, space + used);
+	t->rating = used + t->nrated;
+	return used + 2 * (uint64) t->nrated;
+}
+
+/* Words of a batch that a user with so many events needs at most. */
+static uint64
+words(const Evaluator *e, uint64 events)
+{
+	return (e->run->with_ratings ? 8 : 4) * events;
+}
+
+/*
+ * Puts a user with something to find or to predict into the batch.  False if
+ * the batch is too full for it.
  */
 static bool
 add_user(Evaluator *e, uint32 user)
@@ -228,7 +279,7 @@ add_user(Evaluator *e, uint32 user)
 	RsRun	   *run = e->run;
 	const RsMatrix *m = e->ev->split->matrix;
 	uint64		events = run->user_start[user + 1] - run->user_start[user];
-	uint32	   *space = rs_batch_space(&e->arg.batch, 4 * events);
+	uint32	   *space = rs_batch_space(&e->arg.batch, words(e, events));
 	RsTarget	t = {0};
 	uint64		used;
 	int			n;
@@ -237,7 +288,9 @@ add_user(Evaluator *e, uint32 user)
 		return false;
 	t.user = user;
 	used = t.nrelevant = collect_relevant(e, user, space);
-	if (used == 0)
+	if (run->with_ratings)
+		used = add_ratings(e, &t, space, used);
+	if (t.nrelevant == 0 && (t.ntested == 0 || t.nrated == 0))
 		return true;
 	n = rs_user_history(run, e->ev->split, user, e->history);
 	t.hidden = used;
@@ -247,6 +300,7 @@ add_user(Evaluator *e, uint32 user)
 
 		if ((rs_event_flags(&e->history[i]) & RS_OWNED) && column != RS_NO_ID)
 			space[used++] = column;
+		t.warm |= run->recommender->explicit_feedback && column != RS_NO_ID;
 	}
 	t.nhidden = (uint32) (used - t.hidden);
 	n = rs_newest_positive(e->history, n, run->recommender->history_limit);
@@ -254,6 +308,7 @@ add_user(Evaluator *e, uint32 user)
 	for (int i = 0; i < n; i++)
 		if (m->column[rs_event_item(&e->history[i])] != RS_NO_ID)
 			e->history[t.nhistory++] = e->history[i];
+	t.warm |= t.nhistory > 0;
 	t.history = used;
 	t.weight = used + t.nhistory;
 	for (uint32 i = 0; i < t.nhistory; i++)
@@ -271,19 +326,24 @@ run_batch(Evaluator *e)
 {
 	RsBatch    *batch = &e->arg.batch;
 	const RsTarget *target = batch->target.local;
+	const RsErrors *errors = e->arg.errors.local;
 
 	rs_team_run(e->team, &rs_job_evaluate, &e->arg, sizeof(e->arg), rs_ranker_blocks(batch));
 	for (uint32 i = 0; i < batch->n; i++)
 		for (int policy = 0; policy < e->ev->npolicies; policy++)
+		{
+			if (e->arg.with_ratings)
+				rs_ratings_add(e->ev, policy, errors++);
 			for (int protocol = 0; protocol < RS_PROTOCOLS; protocol++)
 			{
 				ListResult *r = result_of(&e->arg, e->arg.result.local, i, policy, protocol);
 
 				if (r->n >= 0)
 					rs_evaluation_add(e->ev, policy, protocol, target[i].user,
-									  target[i].nhistory > 0,
+									  target[i].warm,
 									  result_columns(&e->arg, r), r->n, r->value);
 			}
+		}
 	rs_batch_clear(batch);
 }
 
@@ -306,10 +366,17 @@ allocate(Evaluator *e, MemoryContext context)
 	memcpy(a->lengths.local, run->k, run->nk * sizeof(int));
 	bytes = result_size(a) * a->plan.npolicies * RS_PROTOCOLS;
 	most = Min(Max(RS_RESULT_BYTES / bytes, RS_RANK_USERS), RS_RESULT_USERS);
-	a->batch = rs_batch_make(run, context, most, 4 * longest);
+	a->batch = rs_batch_make(run, context, most, words(e, longest));
 	a->result = rs_share(run, context, bytes * most, "evaluation");
 	e->history = rs_run_alloc_in(run, context, (longest + 1) * sizeof(RsEvent), "evaluation");
 	e->test = rs_run_alloc_in(run, context, (longest + 1) * sizeof(RsEvent), "evaluation");
+	if (run->with_ratings)
+	{
+		a->with_ratings = true;
+		a->ratings = rs_ratings_plan(run, context, split->parts, e->ev->policies);
+		a->errors = rs_share(run, context, sizeof(RsErrors) * a->plan.npolicies * most, "evaluation");
+		e->rating = rs_run_alloc_in(run, context, (longest + 1) * sizeof(RsRating), "evaluation");
+	}
 	rs_run_charge(run, rs_ranker_bytes(&a->plan) * (run->workers + 1), "evaluation");
 }
 

@@ -8,7 +8,8 @@
 #ifndef RS_EVALUATE_H
 #define RS_EVALUATE_H
 
-#include "parts.h"
+#include "ranker.h"
+#include "kernel/stats.h"
 
 #define RS_PROTOCOL_NEW	0
 #define RS_PROTOCOL_ALL	1
@@ -34,6 +35,24 @@ typedef struct RsOutcome
 	uint64	   *places[2];
 } RsOutcome;
 
+/* How far predicted ratings of one user are off, summed up. */
+typedef struct RsErrors
+{
+	double		ratings;		/* how many */
+	double		squared;
+	double		absolute;
+	double		base_squared;	/* of the model without factors */
+	double		base_absolute;
+} RsErrors;
+
+/* The same of all users, by policies that predict ratings. */
+typedef struct RsErrorList
+{
+	uint32		n;
+	uint32		allocated;
+	RsErrors   *user;
+} RsErrorList;
+
 /* What policies do on the test side of a split. */
 typedef struct RsEvaluation
 {
@@ -43,6 +62,7 @@ typedef struct RsEvaluation
 	int			npolicies;
 	int			kmax;
 	RsOutcome  *outcome;		/* npolicies x RS_PROTOCOLS */
+	RsErrorList *errors;		/* npolicies, where ratings are learned from */
 	uint64		test_pairs;
 	uint64		cold_pairs;		/* of items unknown in train */
 	bool	   *cold;			/* by item of the run: such an item */
@@ -77,6 +97,23 @@ extern RsEvaluation *rs_evaluation_make(RsRun *run, RsSplit *split, List *polici
 extern void rs_evaluation_add(RsEvaluation *ev, int policy, int protocol,
 							  uint32 user, bool warm, const uint32 *list, int n,
 							  const float *value);
+
+/*
+ * ratings.c, for evaluate.c and outcome.c: what a process needs to predict
+ * with each policy, in shared memory; a user's errors; and the rows of the
+ * table evaluation that they become.
+ */
+extern RsShared rs_ratings_plan(RsRun *run, MemoryContext context,
+								const RsParts *parts, List *policies);
+extern void rs_ratings_measure(const RsPlan *plan, RsShared ratings, int policy,
+							   const RsTarget *target, const uint32 *pool,
+							   const float *x, RsErrors *out);
+extern void rs_ratings_add(RsEvaluation *ev, int policy, const RsErrors *errors);
+
+typedef void (*RsRatingRow) (void *arg, const RsPolicy *policy, const char *metric,
+							 const RsInterval *value, const RsInterval *difference);
+extern void rs_ratings_rows(const RsEvaluation *ev, double confidence,
+							RsRatingRow row, void *arg);
 
 /* evaluate.c, for team.c */
 extern const RsJob rs_job_evaluate;

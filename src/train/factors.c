@@ -20,7 +20,6 @@
 
 #include <math.h>
 
-#include "common/pg_prng.h"
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
 
@@ -50,25 +49,6 @@ typedef struct Trainer
 	RsShared	ridge;
 } Trainer;
 
-/* Gaussian starting values, one generator in the order of the ids. */
-static void
-random_start(float *x, Size n, double sd, uint64 seed)
-{
-	pg_prng_state state;
-
-	pg_prng_seed(&state, seed);
-	for (Size i = 0; i < n; i += 2)
-	{
-		/* Box and Muller */
-		double		radius = sqrt(-2 * log(1 - pg_prng_double(&state)));
-		double		angle = 2 * M_PI * pg_prng_double(&state);
-
-		x[i] = (float) (sd * radius * cos(angle));
-		if (i + 1 < n)
-			x[i + 1] = (float) (sd * radius * sin(angle));
-	}
-}
-
 /* ---- bases ---- */
 
 /* RsEigen by LAPACK, whose columns are our rows */
@@ -85,30 +65,6 @@ lapack_eigen(int n, double *a, double *value, double *work)
 	pfree(lapack_work);
 	pfree(iwork);
 	return info == 0 ? 0 : -1;
-}
-
-/* gram = x'x, both triangles: the slices in their order */
-static void
-gram_matrix(Trainer *t, RsShared x, uint32 n, float *gram)
-{
-	Size		f = t->part->settings.factors;
-	const float *slice = t->slice.local;
-	RsGramArg	arg = {{0}};
-
-	arg.x = x;
-	arg.slice = t->slice;
-	arg.n = n;
-	arg.f = (int) f;
-	rs_team_run(t->team, &rs_job_gram, &arg, sizeof(arg), RS_GRAM_SLICES);
-	for (Size i = 0; i < f; i++)
-		for (Size j = 0; j <= i; j++)
-		{
-			double		sum = 0;
-
-			for (Size k = 0; k < RS_GRAM_SLICES; k++)
-				sum += slice[(k * f + i) * f + j];
-			gram[i * f + j] = gram[j * f + i] = (float) sum;
-		}
 }
 
 /* Turns one side's rows into the present basis. */
@@ -155,17 +111,6 @@ turn_back(Trainer *t, RsShared x, uint32 n)
 
 /* ---- sweeps ---- */
 
-static double
-sum_blocks(RsShared by_block, uint32 nblocks)
-{
-	const double *value = by_block.local;
-	double		sum = 0;
-
-	for (uint32 b = 0; b < nblocks; b++)
-		sum += value[b];
-	return sum;
-}
-
 /*
  * Solves every row of one side, the other fixed.  Returns the rows' loss or, of
  * items, the regularisation that is missing in the loss of the users' rows.
@@ -187,12 +132,12 @@ solve_side(Trainer *t, bool users, bool exact)
 	arg.basis = t->basis;
 	arg.loss = t->loss;
 	arg.ridge = t->ridge;
-	gram_matrix(t, arg.other, nother, arg.gram.local);
+	rs_gram_matrix(t->team, arg.other, nother, p->settings.factors, t->slice, arg.gram.local);
 	if (!exact)
 		change_basis(t, arg.other, nother, arg.gram.local);
 	rs_team_progress(t->team, users ? nother : 0, RS_BLOCK_ROWS, (uint64) nrows + nother);
 	rs_team_run(t->team, exact ? &rs_job_exact : &rs_job_cg, &arg, sizeof(arg), nblocks);
-	return sum_blocks(users ? t->loss : t->ridge, nblocks);
+	return rs_sum_blocks(users ? t->loss : t->ridge, nblocks);
 }
 
 /*
@@ -227,13 +172,18 @@ sweep(Trainer *t, int number, bool last)
  * 40 thousand items all come to alpha0 * items of about 1000; at 0.3 the
  * regularisation of a large catalog's rows would leave nothing of the factors.
  */
+double
+rs_settle_alpha0(double asked, uint32 nitems)
+{
+	return asked == RS_AUTO ? Min(MOST_ALPHA0, ALPHA0_ITEMS / Max(nitems, 1)) : asked;
+}
+
 static RsFactorSettings
 settle(const RsFactorSettings *asked, uint32 nitems)
 {
 	RsFactorSettings s = *asked;
 
-	if (s.alpha0 == RS_AUTO)
-		s.alpha0 = Min(MOST_ALPHA0, ALPHA0_ITEMS / Max(nitems, 1));
+	s.alpha0 = rs_settle_alpha0(asked->alpha0, nitems);
 	if (s.initial_sd == RS_AUTO)
 		s.initial_sd = 0.1 / sqrt(s.factors);
 	return s;
@@ -288,6 +238,7 @@ rs_factors_start(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSetting
 	Trainer		t;
 
 	p->asked = *settings;
+	p->kind = RS_KIND_IMPLICIT;
 	p->settings = settle(settings, m->items.nrows);
 	p->most = settings->sweeps;
 	allocate_part(run, m, p, split->context);
@@ -295,7 +246,7 @@ rs_factors_start(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSetting
 	memset(p->total, 0, sizeof(float) * f * f);
 	for (Size i = 0; i < f; i++)
 		p->total[i * f + i] = 1;
-	random_start(p->item, m->items.nrows * f, p->settings.initial_sd, run->seed);
+	rs_random_start(p->item, m->items.nrows * f, p->settings.initial_sd, run->seed);
 	if (split->warm != NULL)
 		rs_warm_items(split->warm, m, settings, p->item);
 	rs_progress_sweep(1, p->most);
@@ -317,7 +268,7 @@ rs_factors_sweep(RsRun *run, RsTeam *team, RsSplit *split, RsFactorPart *p,
 		sweep(&t, p->done, finish && p->done == sweeps - 1);
 	/* the items may have been turned since their Gram matrix was taken */
 	if (!finish)
-		gram_matrix(&t, p->shared_item, t.m->items.nrows, p->gram);
+		rs_gram_matrix(team, p->shared_item, t.m->items.nrows, p->settings.factors, t.slice, p->gram);
 	p->asked.sweeps = p->settings.sweeps = sweeps;
 	MemoryContextDelete(scratch);
 }

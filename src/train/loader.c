@@ -7,9 +7,10 @@
  * together by user where they lie (group.c) and put into canonical order, so
  * that the order in which the scan delivered them cannot show in a result.
  *
- * Memory: 16 bytes an event and 4 for its user, 4 more for its quantity where
- * returns are netted, and an eighth of that for growth, which the kernel's
- * mremap makes without a copy; 16 bytes an event once they are grouped.
+ * Memory: 16 bytes an event and 4 for its user, 4 more for its value where
+ * returns are netted or ratings are learned from, and an eighth of that for
+ * growth, which the kernel's mremap makes without a copy; 16 bytes an event
+ * once they are grouped, and 4 for its rating.
  *
  * Excluded users and items are left out here, whatever the rule but for bots:
  * they are left out later, since which users are bots depends on the instant
@@ -56,7 +57,7 @@ typedef struct Row
 	Datum		item;
 	TimestampTz time;
 	double		weight;
-	double		quantity;
+	double		value;
 	unsigned	flags;
 } Row;
 
@@ -72,7 +73,8 @@ typedef struct Loader
 	uint64		allocated;
 	RsEvent    *event;			/* item: number as added */
 	uint32	   *user;			/* number as added, parallel to event */
-	float	   *quantity;		/* parallel; NULL unless returns are netted */
+	float	   *value;			/* parallel: quantities where returns are netted,
+								 * or ratings; else NULL */
 } Loader;
 
 static void
@@ -81,8 +83,8 @@ resize(Loader *loader, uint64 allocated)
 	loader->allocated = allocated;
 	loader->event = repalloc_huge(loader->event, allocated * sizeof(RsEvent));
 	loader->user = repalloc_huge(loader->user, allocated * sizeof(uint32));
-	if (loader->quantity != NULL)
-		loader->quantity = repalloc_huge(loader->quantity, allocated * sizeof(float));
+	if (loader->value != NULL)
+		loader->value = repalloc_huge(loader->value, allocated * sizeof(float));
 }
 
 static void
@@ -91,20 +93,20 @@ grow(Loader *loader)
 	uint64		more = loader->allocated / 8;
 
 	rs_run_charge(loader->run, more * (sizeof(RsEvent) + sizeof(uint32) +
-									   (loader->quantity ? sizeof(float) : 0)),
+									   (loader->value ? sizeof(float) : 0)),
 				  "loading events");
 	resize(loader, loader->allocated + more);
 }
 
 /* A value in single precision, or an error where that is not finite. */
 static float
-finite_value(double x, const char *what)
+finite_value(double x, const char *what, const char *hint)
 {
 	if (!isfinite((float) x))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("%s %g of an interaction is not a finite real number", what, x),
-				 errhint("Use weight_rule => 'log' or 'one', or a filter.")));
+				 errhint("%s", hint)));
 	return (float) x;
 }
 
@@ -170,9 +172,11 @@ add_row(Loader *loader, const Row *row)
 		rs_progress_rows(i, 0);
 	}
 	loader->user[i] = user;
-	loader->event[i] = rs_event(row->time, item, finite_value(row->weight, "weight"), row->flags);
-	if (loader->quantity != NULL)
-		loader->quantity[i] = finite_value(row->quantity, "value");
+	loader->event[i] = rs_event(row->time, item,
+								finite_value(row->weight, "weight", "Use weight_rule => 'log' or 'one', or a filter."),
+								row->flags);
+	if (loader->value != NULL)
+		loader->value[i] = finite_value(row->value, "value", "Leave such rows out by a filter.");
 	loader->n++;
 }
 
@@ -197,8 +201,8 @@ receive(const Datum *values, const bool *isnull, void *arg)
 	row->time = isnull[3] ? 0 : DatumGetTimestampTz(values[3]);
 	row->flags = (!isnull[4] && DatumGetBool(values[4]) ? RS_POSITIVE : 0) |
 		(!isnull[5] && DatumGetBool(values[5]) ? RS_OWNED : 0);
-	if (loader->quantity != NULL)
-		row->quantity = isnull[6] ? 0 : DatumGetFloat8(values[6]);
+	if (loader->value != NULL)
+		row->value = isnull[6] ? 0 : DatumGetFloat8(values[6]);
 	if (loader->batch > 1)
 	{
 		rs_idmap_announce(loader->users.ids, row->user);
@@ -287,6 +291,38 @@ net_returns(RsRun *run, const float *quantity)
 	pfree(work);
 }
 
+/* Puts each user's events into canonical order, and their ratings with them. */
+static void
+sort_rated_events(RsRun *run, float *rating)
+{
+	uint64		longest = rs_longest_history(run);
+	RsQuantified *log;
+
+	rs_run_charge(run, longest * sizeof(RsQuantified), "ratings");
+	log = palloc_extended((longest + 1) * sizeof(RsQuantified), MCXT_ALLOC_HUGE);
+	for (uint32 u = 0; u < rs_idmap_count(run->users); u++)
+	{
+		uint64		first = run->user_start[u];
+		uint64		n = run->user_start[u + 1] - first;
+
+		for (uint64 i = 0; i < n; i++)
+		{
+			log[i].event = run->event[first + i];
+			log[i].quantity = rating[first + i];
+		}
+		rs_sort_rated(log, n);
+		for (uint64 i = 0; i < n; i++)
+		{
+			run->event[first + i] = log[i].event;
+			rating[first + i] = log[i].quantity;
+		}
+		if ((u & 0xff) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	pfree(log);
+	run->rating = repalloc_huge(rating, Max(run->nevents, 1) * sizeof(float));
+}
+
 /* Distributes the events to their users, in canonical order. */
 static void
 sort_events(RsRun *run, Loader *loader)
@@ -295,16 +331,18 @@ sort_events(RsRun *run, Loader *loader)
 
 	renumber(loader);
 	run->user_start = rs_run_alloc(run, ((Size) nusers + 1) * sizeof(uint64), "users");
-	rs_group_by_user(loader->event, loader->user, loader->quantity, loader->n, nusers);
+	rs_group_by_user(loader->event, loader->user, loader->value, loader->n, nusers);
 	CHECK_FOR_INTERRUPTS();
 	rs_group_starts(loader->user, loader->n, nusers, run->user_start);
 	pfree(loader->user);
 	run->nevents = loader->n;
 	run->event = loader->event;
-	if (loader->quantity != NULL)
+	if (run->with_ratings)
+		sort_rated_events(run, loader->value);
+	else if (loader->value != NULL)
 	{
-		net_returns(run, loader->quantity);
-		pfree(loader->quantity);
+		net_returns(run, loader->value);
+		pfree(loader->value);
 	}
 	else
 		for (uint32 u = 0; u < nusers; u++)
@@ -332,8 +370,8 @@ rs_load(RsRun *run, RsStageResult *result)
 	loader.allocated = FIRST_EVENTS;
 	loader.event = rs_run_alloc(run, loader.allocated * sizeof(RsEvent), "loading events");
 	loader.user = rs_run_alloc(run, loader.allocated * sizeof(uint32), "loading events");
-	if (r->returns_netted)
-		loader.quantity = rs_run_alloc(run, loader.allocated * sizeof(float), "loading events");
+	if (r->returns_netted || run->with_ratings)
+		loader.value = rs_run_alloc(run, loader.allocated * sizeof(float), "loading events");
 
 	types[0] = r->user_type;
 	types[1] = r->item_type;
@@ -344,8 +382,8 @@ rs_load(RsRun *run, RsStageResult *result)
 	open_side(&loader.items, run->items, r->item_type, r->item_collation, r->items_excluded ?
 			  psprintf("SELECT x.item_id FROM %s.excluded_item x", r->schema) : NULL);
 	rs_stream(psprintf("SELECT e.user_id, e.item_id, e.weight, e.interacted_at, e.positive, e.owned%s"
-					   " FROM %s.event e", r->returns_netted ? ", e.value" : "", r->schema),
-			  r->returns_netted ? 7 : 6, types, 2, receive, &loader);
+					   " FROM %s.event e", loader.value ? ", e.value" : "", r->schema),
+			  loader.value ? 7 : 6, types, 2, receive, &loader);
 	add_pending(&loader);
 	result->rows_in = loader.n;
 	sort_events(run, &loader);

@@ -11,6 +11,11 @@
  * numbers, from which rare users and items are left out; then the matrix has
  * its size, and the draft goes before the other orientation is made.
  *
+ * With explicit feedback a pair is a rating, and those that are not positive
+ * have weight 0 in the draft: they number users and items, and are left out of
+ * the positive pairs.  So all policies of a recommender know the same items,
+ * whichever are trained together.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -25,7 +30,7 @@
 typedef struct Pair
 {
 	uint32		item;			/* number in the run */
-	float		weight;
+	float		weight;			/* 0 = not positive */
 } Pair;
 
 /* Pairs by user, before the matrix knows its rows and columns. */
@@ -36,6 +41,8 @@ typedef struct Draft
 	uint64		allocated;
 	uint64		n;
 	Pair	   *pair;
+	float	   *rating;			/* parallel to pair, or NULL */
+	RsRating   *user_ratings;	/* scratch, one user's */
 	uint32	   *pairs;			/* of each user of the run */
 	uint32	   *users;			/* of each item of the run */
 } Draft;
@@ -50,26 +57,34 @@ grow(Draft *d, int more)
 
 	if (d->n + more <= d->allocated)
 		return;
-	rs_run_charge(d->run, (allocated - d->allocated) * sizeof(Pair), "the matrix");
+	rs_run_charge(d->run, (allocated - d->allocated) *
+				  (sizeof(Pair) + (d->rating ? sizeof(float) : 0)), "the matrix");
 	d->pair = repalloc_huge(d->pair, allocated * sizeof(Pair));
+	if (d->rating != NULL)
+		d->rating = repalloc_huge(d->rating, allocated * sizeof(float));
 	d->allocated = allocated;
 }
 
-/* One user's positive pairs; the times that they span go to the matrix. */
+/* One user's pairs; the times that they span go to the matrix. */
 static void
 draft_user(Draft *d, uint32 user, RsEvent *history, RsMatrix *m)
 {
 	int			n = rs_user_history(d->run, d->split, user, history);
 
 	grow(d, n);
+	if (d->rating != NULL && rs_user_ratings(d->run, d->split, user, false, d->user_ratings) != n)
+		elog(ERROR, "a user's ratings and events do not fit together");
 	for (int i = 0; i < n; i++)
 	{
 		const RsEvent *e = &history[i];
+		bool		positive = (rs_event_flags(e) & RS_POSITIVE) && e->weight > 0;
 
-		if (!(rs_event_flags(e) & RS_POSITIVE) || !(e->weight > 0))
+		if (!positive && !d->run->recommender->explicit_feedback)
 			continue;
+		if (d->rating != NULL)
+			d->rating[d->n] = d->user_ratings[i].value;
 		d->pair[d->n].item = rs_event_item(e);
-		d->pair[d->n++].weight = e->weight;
+		d->pair[d->n++].weight = positive ? e->weight : 0;
 		d->pairs[user]++;
 		d->users[rs_event_item(e)]++;
 		m->from = Min(m->from, e->time);
@@ -88,6 +103,11 @@ make_draft(Draft *d, RsMatrix *m)
 
 	d->allocated = 1024;
 	d->pair = rs_run_alloc_in(run, context, d->allocated * sizeof(Pair), "the matrix");
+	if (run->with_ratings)
+	{
+		d->rating = rs_run_alloc_in(run, context, d->allocated * sizeof(float), "the matrix");
+		d->user_ratings = palloc_extended((rs_longest_history(run) + 1) * sizeof(RsRating), MCXT_ALLOC_HUGE);
+	}
 	d->pairs = rs_run_alloc_in(run, context, nusers * sizeof(uint32), "the matrix");
 	d->users = rs_run_alloc_in(run, context, nitems * sizeof(uint32), "the matrix");
 	memset(d->pairs, 0, nusers * sizeof(uint32));
@@ -124,7 +144,11 @@ leave_out(Draft *d, uint32 least_items, uint32 least_users)
 		for (; from < end; from++)
 		{
 			if (d->users[d->pair[from].item] >= least_users)
+			{
+				if (d->rating != NULL)
+					d->rating[to] = d->rating[from];
 				d->pair[to++] = d->pair[from];
+			}
 			else
 				any = true;
 		}
@@ -203,40 +227,59 @@ number_used(const uint32 *pairs, uint32 n, uint32 *number, uint32 *back)
 	return count;
 }
 
-/* The rows and their checksum. */
-static void
-fill_rows(const Draft *d, RsMatrix *m)
+/*
+ * The rows of the positive pairs, or of all ratings; returns their checksum.
+ * A user without any is not in it.
+ */
+static uint64
+fill_rows(const Draft *d, const RsMatrix *m, bool ratings, RsCsr *out)
 {
 	RsRun	   *run = d->run;
-	uint64	   *item_sum = palloc_extended(Max(m->users.ncols, 1) * sizeof(uint64), MCXT_ALLOC_HUGE);
+	uint64	   *item_sum = palloc_extended(Max(out->ncols, 1) * sizeof(uint64), MCXT_ALLOC_HUGE);
 	uint64		pair = 0;
+	uint64		n = 0;
 	uint64		sum = 0;
 
-	for (uint32 c = 0; c < m->users.ncols; c++)
+	for (uint32 c = 0; c < out->ncols; c++)
 		item_sum[c] = rs_idmap_checksum(run->items, m->item[c]);
-	for (uint32 row = 0; row < m->users.nrows; row++)
+	for (uint32 row = 0; row < out->nrows; row++)
 	{
 		uint64		end = pair + d->pairs[m->user[row]];
 
-		m->users.start[row] = pair;
-		sum = rs_hash64(sum ^ rs_idmap_checksum(run->users, m->user[row]));
+		out->start[row] = n;
 		for (; pair < end; pair++)
 		{
+			float		value = ratings ? d->rating[pair] : d->pair[pair].weight;
 			uint32		column = m->column[d->pair[pair].item];
 			uint32		bits;
 
-			memcpy(&bits, &d->pair[pair].weight, sizeof(bits));
-			m->users.col[pair] = column;
-			m->users.value[pair] = d->pair[pair].weight;
+			if (!ratings && !(value > 0))
+				continue;
+			if (n == out->start[row])
+				sum = rs_hash64(sum ^ rs_idmap_checksum(run->users, m->user[row]));
+			memcpy(&bits, &value, sizeof(bits));
+			out->col[n] = column;
+			out->value[n++] = value;
 			sum = rs_hash64(sum ^ item_sum[column]);
 			sum = rs_hash64(sum ^ bits);
 		}
 		if ((row & 0xff) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
-	m->users.start[m->users.nrows] = pair;
-	m->checksum = sum;
+	out->start[out->nrows] = n;
 	pfree(item_sum);
+	return sum;
+}
+
+/* Pairs of the draft that are positive. */
+static uint64
+count_positive(const Draft *d)
+{
+	uint64		n = 0;
+
+	for (uint64 i = 0; i < d->n; i++)
+		n += d->pair[i].weight > 0;
+	return n;
 }
 
 /*
@@ -272,7 +315,7 @@ sum_recency(RsRun *run, const RsSplit *split, RsMatrix *m)
 	pfree(history);
 }
 
-/* The distinct positive pairs of the train side, without bots. */
+/* The distinct pairs of the train side, without bots. */
 RsMatrix *
 rs_matrix_make(RsRun *run, const RsSplit *split)
 {
@@ -293,15 +336,29 @@ rs_matrix_make(RsRun *run, const RsSplit *split)
 	nrows = number_used(d.pairs, nusers, m->row, m->user);
 	ncols = number_used(d.users, nitems, m->column, m->item);
 	d.pair = repalloc_huge(d.pair, Max(d.n, 1) * sizeof(Pair));
-	m->shared_users = rs_share_csr(run, context, nrows, ncols, d.n);
+	m->shared_users = rs_share_csr(run, context, nrows, ncols, count_positive(&d));
 	m->users = rs_shared_csr(&m->shared_users);
-	fill_rows(&d, m);
+	m->checksum = fill_rows(&d, m, false, &m->users);
+	if (d.rating != NULL)
+	{
+		m->shared_user_ratings = rs_share_csr(run, context, nrows, ncols, d.n);
+		m->user_ratings = rs_shared_csr(&m->shared_user_ratings);
+		m->ratings_checksum = fill_rows(&d, m, true, &m->user_ratings);
+		pfree(d.rating);
+		pfree(d.user_ratings);
+	}
 	pfree(d.pair);
 	pfree(d.pairs);
 	pfree(d.users);
-	m->shared_items = rs_share_csr(run, context, ncols, nrows, d.n);
+	m->shared_items = rs_share_csr(run, context, ncols, nrows, m->shared_users.n);
 	m->items = rs_shared_csr(&m->shared_items);
 	rs_csr_transpose(&m->users, &m->items);
+	if (run->with_ratings)
+	{
+		m->shared_item_ratings = rs_share_csr(run, context, ncols, nrows, m->shared_user_ratings.n);
+		m->item_ratings = rs_shared_csr(&m->shared_item_ratings);
+		rs_csr_transpose(&m->user_ratings, &m->item_ratings);
+	}
 	sum_recency(run, split, m);
 	return m;
 }

@@ -149,17 +149,19 @@ static RsFactorPart *
 copy_factors(RsRun *run, MemoryContext context, const RsModel *m)
 {
 	RsFactorPart *part = palloc0(sizeof(RsFactorPart));
-	Size		f = m->factors;
+	const RsFoldIn *fold = &m->fold;
+	Size		f = fold->factors;
 
-	part->settings.factors = m->factors;
-	part->settings.alpha0 = m->alpha0;
-	part->settings.lambda = m->lambda;
-	part->settings.nu = m->nu;
+	part->kind = fold->kind;
+	part->settings.factors = fold->factors;
+	part->settings.alpha0 = fold->alpha0;
+	part->settings.lambda = fold->lambda;
+	part->settings.nu = fold->nu;
+	part->rating = fold->rating;
 	part->asked = part->settings;
-	part->shared_item = share_copy(run, context, m->item_factor, m->nitems * f * sizeof(float), "item factors");
-	part->shared_gram = share_copy(run, context, m->gram, f * f * sizeof(float), "item factors");
-	part->item = part->shared_item.local;
-	part->gram = part->shared_gram.local;
+	part->shared_row = share_copy(run, context, m->row, (Size) m->nitems * fold->width * sizeof(float), "item factors");
+	if (fold->gram != NULL)
+		part->shared_gram = share_copy(run, context, fold->gram, f * f * sizeof(float), "item factors");
 	return part;
 }
 
@@ -177,7 +179,7 @@ rs_model_parts(RsRun *run, MemoryContext context, RsModel *m, RsMethod method,
 	parts->popularity = parts->shared_popularity.local;
 	if (method == RS_ITEM_ITEM || method == RS_FUNNEL)
 		parts->neighbors = list_make1(read_neighbors(run, context, m));
-	if ((method == RS_FACTORS || method == RS_FUNNEL) && m->factors > 0)
+	if (rs_has_factors(method) && m->fold.factors > 0)
 	{
 		RsFactorPart *part = copy_factors(run, context, m);
 

@@ -4,7 +4,8 @@
  *	  Gathers the metrics of an evaluation and writes them down.
  *
  * Means over users carry a 95 % interval by the normal approximation over
- * per-user values, and a paired difference to popularity over the same users.
+ * per-user values, and a paired difference to popularity over the same users;
+ * figures about ratings one to their baseline (ratings.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +23,6 @@
 #include "utils/timestamp.h"
 
 #include "evaluate.h"
-#include "kernel/stats.h"
 
 #define WARM		0
 #define EVERYONE	1
@@ -76,12 +76,14 @@ rs_evaluation_make(RsRun *run, RsSplit *split, List *policies)
 	ev->npolicies = list_length(policies);
 	ev->kmax = run->k[run->nk - 1];
 	ev->outcome = palloc0(sizeof(RsOutcome) * ev->npolicies * RS_PROTOCOLS);
+	if (run->with_ratings)
+		ev->errors = palloc0(sizeof(RsErrorList) * ev->npolicies);
 	ev->popular = palloc_extended(ncols + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ev->novelty = palloc_extended((ncols + 1) * sizeof(double), MCXT_ALLOC_HUGE);
 	ev->cold = palloc_extended(rs_idmap_count(run->items) + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	mark_popular(ev, ncols);
 	for (uint32 i = 0; i < ncols; i++)
-		ev->novelty[i] = -log2((double) (m->items.start[i + 1] - m->items.start[i]) /
+		ev->novelty[i] = -log2((double) Max(m->items.start[i + 1] - m->items.start[i], 1) /
 							   m->users.nrows);
 	rs_run_charge(run, (shown * 2 + FIRST_USERS * sizeof(float) * run->nk * RS_USER_METRICS) *
 				  ev->npolicies * RS_PROTOCOLS, "evaluation");
@@ -310,6 +312,14 @@ write_outcome(RsWriter *w, const RsEvaluation *ev, int policy, int protocol,
 				  population == WARM ? 0 : o->n - count_true(o->warm, o->n));
 }
 
+/* A figure about ratings, which no list is made for. */
+static void
+write_rating(void *arg, const RsPolicy *policy, const char *metric,
+			 const RsInterval *value, const RsInterval *difference)
+{
+	write_row(arg, policy, RS_PROTOCOL_ALL, WARM, metric, 0, value, difference);
+}
+
 /* SHOP.user_evaluation, when asked for. */
 static void
 store_users(RsRun *run, const RsEvaluation *ev)
@@ -379,6 +389,7 @@ rs_evaluation_store(const RsEvaluation *ev)
 		for (int protocol = 0; protocol < RS_PROTOCOLS; protocol++)
 			for (int population = WARM; population <= EVERYONE; population++)
 				write_outcome(w, ev, policy, protocol, population, x, y);
+	rs_ratings_rows(ev, CONFIDENCE, write_rating, w);
 	rows = rs_writer_end(w, NULL);
 	if (run->per_user)
 		store_users(run, ev);

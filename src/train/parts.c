@@ -44,7 +44,7 @@ rs_parts_neighbors(const RsParts *parts, const RsPolicy *policy)
 {
 	ListCell   *cell;
 
-	if (policy->method != RS_ITEM_ITEM && policy->method != RS_FUNNEL)
+	if (!rs_has_neighbors(policy->method))
 		return NULL;
 	foreach(cell, parts->neighbors)
 	{
@@ -61,7 +61,7 @@ rs_parts_factors(const RsParts *parts, const RsPolicy *policy)
 {
 	ListCell   *cell;
 
-	if (policy->method != RS_FACTORS && policy->method != RS_FUNNEL)
+	if (!rs_has_factors(policy->method))
 		return NULL;
 	foreach(cell, parts->factors)
 	{
@@ -73,6 +73,20 @@ rs_parts_factors(const RsParts *parts, const RsPolicy *policy)
 	return NULL;
 }
 
+static RsFactorPart *
+train_factors(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *settings)
+{
+	switch (settings->method)
+	{
+		case RS_EXPLICIT:
+			return rs_train_explicit(run, team, split, settings);
+		case RS_BPR:
+			return rs_train_bpr(run, team, split, settings);
+		default:
+			return rs_train_factors(run, team, split, settings);
+	}
+}
+
 /*
  * The parts of a policy that are not trained yet, in the split's context; for
  * who watches, from and to are the policy's shares of the stage.
@@ -82,9 +96,9 @@ train_missing(RsRun *run, RsTeam *team, RsSplit *split, RsPolicy *policy,
 			  double from, double to)
 {
 	RsParts    *parts = split->parts;
-	bool		neighbors = (policy->method == RS_ITEM_ITEM || policy->method == RS_FUNNEL) &&
+	bool		neighbors = rs_has_neighbors(policy->method) &&
 		rs_parts_neighbors(parts, policy) == NULL;
-	bool		factors = (policy->method == RS_FACTORS || policy->method == RS_FUNNEL) &&
+	bool		factors = rs_has_factors(policy->method) &&
 		rs_parts_factors(parts, policy) == NULL;
 	double		middle = neighbors ? (factors ? (from + to) / 2 : to) : from;
 	MemoryContext old;
@@ -100,9 +114,27 @@ train_missing(RsRun *run, RsTeam *team, RsSplit *split, RsPolicy *policy,
 	{
 		rs_progress_piece(middle, to);
 		parts->factors = lappend(parts->factors,
-								 rs_train_factors(run, team, split, &policy->factors));
+								 train_factors(run, team, split, &policy->factors));
 	}
 	MemoryContextSwitchTo(old);
+}
+
+/* Rows that a fold-in and a scan of the catalog read. */
+static void
+share_rows(RsRun *run, RsSplit *split, RsFactorPart *part)
+{
+	uint32		nitems = split->matrix->items.nrows;
+	int			f = part->settings.factors;
+	Size		width = rs_row_width(part->kind, f);
+
+	if (part->kind == RS_KIND_IMPLICIT)
+		part->shared_row = part->shared_item;
+	if (part->shared_row.local != NULL)
+		return;
+	part->shared_row = rs_share(run, split->context, nitems * width * sizeof(float), "item factors");
+	for (uint32 i = 0; i < nitems; i++)
+		rs_join_row(part->kind, f, part->item + (Size) i * f, part->item_bias[i],
+					(float *) part->shared_row.local + i * width);
 }
 
 void
@@ -110,6 +142,9 @@ rs_parts_share(RsRun *run, RsSplit *split)
 {
 	uint32		nitems = split->matrix->items.nrows;
 	ListCell   *cell;
+
+	foreach(cell, split->parts->factors)
+		share_rows(run, split, lfirst(cell));
 
 	foreach(cell, split->parts->neighbors)
 	{

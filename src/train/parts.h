@@ -9,6 +9,7 @@
 #define RS_PARTS_H
 
 #include "train.h"
+#include "kernel/fold_in.h"
 
 typedef struct RsNeighborPart
 {
@@ -21,21 +22,34 @@ typedef struct RsNeighborPart
 	RsShared	shared_neighbor;
 } RsNeighborPart;
 
+/* Factors of whichever method. */
 typedef struct RsFactorPart
 {
 	RsFactorSettings asked;		/* as the policy has them */
 	RsFactorSettings settings;	/* as they were used */
+	RsFactorKind kind;
 	float	   *item;			/* columns x factors */
 	float	   *user;			/* rows x factors */
-	float	   *gram;			/* factors x factors, of item */
+	float	   *item_bias;		/* NULL = none */
+	float	   *user_bias;
+	float	   *gram;			/* factors x factors, of item; not of ratings */
 	RsShared	shared_item;	/* the same, for the workers */
 	RsShared	shared_user;
+	RsShared	shared_item_bias;
+	RsShared	shared_user_bias;
 	RsShared	shared_gram;
+	RsShared	shared_row;		/* rs_parts_share: item and bias, see fold_in.h */
 	int			done;			/* sweeps so far */
 	int			most;			/* sweeps that there is room for */
 	float	   *total;			/* how far its rows have been turned */
 	double	   *loss;			/* after each sweep */
 	double	   *seconds;		/* of each sweep */
+
+	/* of ratings only */
+	RsExplicit	rating;
+	float		lowest;			/* range of the ratings */
+	float		highest;
+	RsShared	base_bias;		/* items' in the model without factors */
 } RsFactorPart;
 
 /* Everything trained on one matrix; equal settings share a part. */
@@ -60,9 +74,18 @@ extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *poli
 /* Moves to shared memory what training has left in this backend's own. */
 extern void rs_parts_share(RsRun *run, RsSplit *split);
 
-/* factors.c */
+/* factors.c, explicit.c, bpr.c: by the settings' method */
 extern RsFactorPart *rs_train_factors(RsRun *run, RsTeam *team, RsSplit *split,
 									  const RsFactorSettings *settings);
+extern RsFactorPart *rs_train_explicit(RsRun *run, RsTeam *team, RsSplit *split,
+									   const RsFactorSettings *settings);
+extern RsFactorPart *rs_train_bpr(RsRun *run, RsTeam *team, RsSplit *split,
+								  const RsFactorSettings *settings);
+extern const RsJob rs_job_explicit;
+extern const RsJob rs_job_bpr;
+
+/* what the data decide of a fold-in's alpha0 */
+extern double rs_settle_alpha0(double asked, uint32 nitems);
 
 /*
  * The same in pieces: the start, with room for settings->sweeps, and sweeps up

@@ -30,7 +30,10 @@
 " (p.settings ->> 'history_cap')::int4, (p.settings ->> 'alpha')::float8," \
 " (p.settings ->> 'beta')::float8," \
 " coalesce((p.settings ->> 'early_stop')::int4, 0)," \
-" coalesce((p.settings ->> 'warm_start')::boolean, false)"
+" coalesce((p.settings ->> 'warm_start')::boolean, false)," \
+" (p.settings ->> 'rounds')::int4, (p.settings ->> 'bias_lambda')::float8," \
+" (p.settings ->> 'item_bias')::boolean, (p.settings ->> 'rate')::float8," \
+" (p.settings ->> 'ridge')::float8, (p.settings ->> 'exponent')::float8"
 
 /* for policies older than the setting */
 #define DEFAULT_HISTORY_CAP	10000
@@ -67,6 +70,38 @@ read_neighbors(RsCoocSettings *s)
 				 errmsg("similarity \"%s\" is unknown", similarity)));
 	s->by_weight = strcmp(SPI_getvalue(row, desc, 20), "weight") == 0;
 	s->history_cap = isnull ? DEFAULT_HISTORY_CAP : DatumGetInt32(cap);
+}
+
+/* Settings of factors, of whichever method. */
+static void
+read_factors(RsMethod method, RsFactorSettings *s)
+{
+	const char *solver = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 17);
+
+	s->method = method;
+	s->factors = DatumGetInt32(rs_spi_value(0, 10));
+	s->sweeps = DatumGetInt32(rs_spi_value(0, method == RS_BPR ? 26 : 11));
+	s->alpha0 = method == RS_EXPLICIT ? 0 : number(12, RS_AUTO);
+	s->lambda = DatumGetFloat8(rs_spi_value(0, 13));
+	s->nu = DatumGetFloat8(rs_spi_value(0, 14));
+	s->initial_sd = number(15, RS_AUTO);
+	switch (method)
+	{
+		case RS_EXPLICIT:
+			s->bias_lambda = DatumGetFloat8(rs_spi_value(0, 27));
+			break;
+		case RS_BPR:
+			s->item_bias = DatumGetBool(rs_spi_value(0, 28));
+			s->rate = DatumGetFloat8(rs_spi_value(0, 29));
+			s->ridge = DatumGetFloat8(rs_spi_value(0, 30));
+			s->exponent = DatumGetFloat8(rs_spi_value(0, 31));
+			break;
+		default:
+			s->solver = strcmp(solver, "exact") == 0 ? RS_SOLVER_EXACT : RS_SOLVER_CG;
+			s->cg_steps = DatumGetInt32(rs_spi_value(0, 18));
+			s->early_stop = DatumGetInt32(rs_spi_value(0, 24));
+			s->warm_start = DatumGetBool(rs_spi_value(0, 25));
+	}
 }
 
 RsPolicy *
@@ -112,22 +147,16 @@ rs_policy_read(RsRun *run, const char *name, const char *method, const char *cha
 	p->version = DatumGetInt32(rs_spi_value(0, 2));
 	p->method = rs_method(SPI_getvalue(row, desc, 3));
 	p->settings = MemoryContextStrdup(run->context, SPI_getvalue(row, desc, 4));
-	if (p->method == RS_ITEM_ITEM || p->method == RS_FUNNEL)
+	if (p->method == RS_EXPLICIT && !run->recommender->explicit_feedback)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("policy \"%s\" has method explicit, and recommender \"%s\" has implicit feedback",
+						name, NameStr(run->recommender->name)),
+				 errhint("Method explicit learns from ratings: feedback => 'explicit'.")));
+	if (rs_has_neighbors(p->method))
 		read_neighbors(&p->neighbors);
-	if (p->method == RS_FACTORS || p->method == RS_FUNNEL)
-	{
-		p->factors.factors = DatumGetInt32(rs_spi_value(0, 10));
-		p->factors.sweeps = DatumGetInt32(rs_spi_value(0, 11));
-		p->factors.alpha0 = number(12, RS_AUTO);
-		p->factors.lambda = DatumGetFloat8(rs_spi_value(0, 13));
-		p->factors.nu = DatumGetFloat8(rs_spi_value(0, 14));
-		p->factors.solver = strcmp(SPI_getvalue(row, desc, 17), "exact") == 0 ?
-			RS_SOLVER_EXACT : RS_SOLVER_CG;
-		p->factors.cg_steps = DatumGetInt32(rs_spi_value(0, 18));
-		p->factors.early_stop = DatumGetInt32(rs_spi_value(0, 24));
-		p->factors.warm_start = DatumGetBool(rs_spi_value(0, 25));
-		p->factors.initial_sd = number(15, RS_AUTO);
-	}
+	if (rs_has_factors(p->method))
+		read_factors(p->method == RS_FUNNEL ? RS_FACTORS : p->method, &p->factors);
 	if (p->factors.factors < 0 || p->factors.factors > RS_MAX_FACTORS ||
 		p->factors.sweeps < 0 || p->factors.sweeps > MAX_SWEEPS ||
 		p->factors.cg_steps < 0 || p->factors.cg_steps > MAX_CG_STEPS ||
@@ -164,6 +193,7 @@ add_policy(RsRun *run, RsPolicy *p)
 			break;
 	if (cell == NULL)
 		run->policies = lappend(run->policies, p);
+	run->with_ratings |= p->method == RS_EXPLICIT;
 	MemoryContextSwitchTo(old);
 }
 

@@ -20,7 +20,6 @@
 #include "utils/memutils.h"
 
 #include "ranker.h"
-#include "kernel/als.h"
 #include "kernel/simd.h"
 
 /* marked items of the users taken together, unless one user has more */
@@ -40,7 +39,7 @@ struct RsRanker
 	const RsTarget *target;
 	const uint32 *pool;
 
-	/* users taken together: those with a history come first */
+	/* users taken together: those with a history or ratings come first */
 	int			n;
 	int			warm;
 	uint32		place[RS_RANK_USERS];	/* targets */
@@ -52,7 +51,7 @@ struct RsRanker
 
 	float	   *evidence;		/* nitems, zero between users */
 	float	   *x;				/* vectors */
-	float	   *als;
+	void	   *solve;			/* scratch of a fold-in */
 	RsNear	   *near;
 	int			near_room;		/* of each user */
 	RsRankWork	work;
@@ -120,10 +119,17 @@ plan_factors(RsRun *run, MemoryContext context, const RsParts *parts, RsPlan *pl
 	{
 		const RsFactorPart *part = lfirst(cell);
 
-		out->settings = part->settings;
-		out->item = part->shared_item;
+		out->fold.kind = part->kind;
+		out->fold.factors = part->settings.factors;
+		out->fold.width = rs_row_width(part->kind, part->settings.factors);
+		out->fold.nitems = plan->nitems;
+		out->fold.alpha0 = part->settings.alpha0;
+		out->fold.lambda = part->settings.lambda;
+		out->fold.nu = part->settings.nu;
+		out->fold.rating = part->rating;
+		out->row = part->shared_row;
 		out->gram = part->shared_gram;
-		out->longest = rs_longest_row(part->item, plan->nitems, part->settings.factors);
+		out->longest = rs_longest_row(part->shared_row.local, plan->nitems, out->fold.width);
 		(out++)->least_share = 1;
 	}
 }
@@ -141,6 +147,7 @@ rs_plan_make(RsRun *run, MemoryContext context, const RsParts *parts,
 	plan.nitems = nitems;
 	plan.k = Min(k, (int) Max(Min(nitems, PG_INT32_MAX), 1));
 	plan.with_hidden = with_hidden;
+	plan.most_history = run->recommender->history_limit;
 	plan.popularity = parts->shared_popularity;
 	plan.order = rs_share(run, context, nitems * sizeof(uint32), "lists");
 	order = plan.order.local;
@@ -206,7 +213,11 @@ rs_batch_add(RsBatch *batch, const RsTarget *target, uint64 columns)
 	t->history += batch->used;
 	t->weight += batch->used;
 	t->hidden += batch->used;
+	t->rated += batch->used;
+	t->rating += batch->used;
 	t->relevant += batch->used;
+	t->tested += batch->used;
+	t->test_rating += batch->used;
 	batch->used += columns;
 }
 
@@ -222,14 +233,15 @@ blas_product(const float *x, int users, const float *y, int items, int factors,
 				1, x, factors, y, factors, 0, out, stride);
 }
 
+/* The widest row of any factors. */
 static int
-most_factors(const RsPlan *plan)
+most_width(const RsPlan *plan)
 {
 	const RsPlanFactors *factors = rs_shared(plan->factors);
 	int			most = 1;
 
 	for (int i = 0; i < plan->nfactors; i++)
-		most = Max(most, factors[i].settings.factors);
+		most = Max(most, factors[i].fold.width);
 	return most;
 }
 
@@ -243,13 +255,13 @@ Size
 rs_ranker_bytes(const RsPlan *plan)
 {
 	Size		room = rs_window_room(plan->k, plan->nitems);
-	Size		f = most_factors(plan);
+	Size		f = most_width(plan);
 
 	return sizeof(RsRanker) + plan->nitems * (3 * sizeof(float) + 1 + sizeof(int)) +
 		marks_room(plan) * sizeof(RsMarked) +
 		room * (RS_RANK_USERS + 1) * sizeof(RsNear) + room * sizeof(float) +
 		(RS_RANK_PANEL + f) * RS_RANK_USERS * sizeof(float) +
-		rs_als_workspace(f) * sizeof(float) + plan->k * sizeof(RsScored);
+		rs_fold_in_workspace(f, plan->most_history) + plan->k * sizeof(RsScored);
 }
 
 static void *
@@ -263,7 +275,7 @@ rs_ranker_make(const RsPlan *plan, const RsBatch *batch)
 {
 	RsRanker   *r = palloc0(sizeof(RsRanker));
 	Size		nitems = plan->nitems;
-	Size		f = most_factors(plan);
+	Size		f = most_width(plan);
 
 	r->plan = plan;
 	r->batch = batch;
@@ -282,7 +294,7 @@ rs_ranker_make(const RsPlan *plan, const RsBatch *batch)
 	r->evidence = huge_alloc(nitems * sizeof(float));
 	memset(r->evidence, 0, nitems * sizeof(float));
 	r->x = huge_alloc(RS_RANK_USERS * f * sizeof(float));
-	r->als = huge_alloc(rs_als_workspace(f) * sizeof(float));
+	r->solve = huge_alloc(rs_fold_in_workspace(f, plan->most_history));
 	r->near_room = rs_window_room(plan->k, plan->nitems);
 	r->near = huge_alloc(r->near_room * RS_RANK_USERS * sizeof(RsNear));
 	r->work.product = blas_product;
@@ -357,21 +369,24 @@ mark_user(RsRanker *r, int place)
 static void
 scan_users(RsRanker *r, const RsPlanFactors *p, RsRankFactors *f)
 {
-	const RsFactorSettings *s = &p->settings;
+	RsFoldIn	fold = p->fold;
+	bool		ratings = (fold.kind == RS_KIND_RATING);
 
-	f->factors = s->factors;
-	f->item = rs_shared(p->item);
+	fold.row = rs_shared(p->row);
+	fold.gram = ratings ? NULL : rs_shared(p->gram);
+	f->factors = fold.width;
+	f->item = fold.row;
 	f->longest = p->longest;
 	f->least_share = p->least_share;
+	f->is_score = ratings;
 	for (int i = 0; i < r->warm; i++)
 	{
 		const RsTarget *t = &r->target[r->place[i]];
 
-		(void) rs_als_row(s->factors, rs_shared(p->gram), (float) s->alpha0,
-						  (float) rs_als_ridge(s->lambda, s->nu, s->alpha0,
-											   t->nhistory, r->plan->nitems),
-						  t->nhistory, r->pool + t->history, weights(r, t),
-						  f->item, r->als, r->x + (Size) i * s->factors);
+		(void) rs_fold_in(&fold, ratings ? t->nrated : t->nhistory,
+						  r->pool + (ratings ? t->rated : t->history),
+						  ratings ? (const float *) (r->pool + t->rating) : weights(r, t),
+						  r->solve, r->x + (Size) i * fold.width);
 		CHECK_FOR_INTERRUPTS();
 	}
 	rs_rank_scan(&r->items, f, r->user, r->warm, r->x, r->plan->k, r->near,
@@ -451,7 +466,7 @@ rs_ranker_block(RsRanker *r, uint32 block, RsListed listed, void *arg)
 			needed += marks_needed(r, &r->target[next]);
 			if (needed > r->marks_room && r->n + ncold > 0)
 				break;
-			if (r->target[next].nhistory > 0)
+			if (r->target[next].nhistory > 0 || r->target[next].nrated > 0)
 				r->place[r->n++] = next;
 			else
 				cold[ncold++] = next;

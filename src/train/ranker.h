@@ -22,6 +22,7 @@ typedef struct RsPlan
 	int			k;
 	bool		with_hidden;	/* lists with the hidden items too, as well */
 	bool		has_barred;
+	int			most_history;	/* items of a fold-in */
 	RsShared	popularity;
 	RsShared	order;			/* items by popularity */
 	RsShared	barred;			/* bool by item, if has_barred */
@@ -41,8 +42,8 @@ typedef struct RsPlanNeighbors
 
 typedef struct RsPlanFactors
 {
-	RsFactorSettings settings;
-	RsShared	item;
+	RsFoldIn	fold;			/* its pointers are each process's own */
+	RsShared	row;
 	RsShared	gram;
 	double		longest;
 	double		least_share;	/* see RsRankFactors */
@@ -59,13 +60,20 @@ typedef struct RsPlanPolicy
 typedef struct RsTarget
 {
 	uint32		user;
+	bool		warm;			/* known in train */
 	uint32		nhistory;
 	uint32		nhidden;
 	uint32		nrelevant;
+	uint32		nrated;
+	uint32		ntested;
 	uint64		history;		/* columns */
 	uint64		weight;			/* and their weights, floats */
 	uint64		hidden;
+	uint64		rated;			/* columns, where ratings are learned from */
+	uint64		rating;			/* and their ratings, floats */
 	uint64		relevant;		/* for the caller's use */
+	uint64		tested;			/* the same: columns rated on the test side */
+	uint64		test_rating;	/* and their ratings */
 } RsTarget;
 
 /* Whom to rank for. */

@@ -268,6 +268,25 @@ rs_user_history(const RsRun *run, const RsSplit *split, uint32 user, RsEvent *ou
 	return n;
 }
 
+int
+rs_user_ratings(const RsRun *run, const RsSplit *split, uint32 user, bool test,
+				RsRating *out)
+{
+	int			n = 0;
+
+	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
+	{
+		const RsEvent *e = &run->event[i];
+
+		if (!(test ? rs_in_test : rs_in_train) (run, split, user, e))
+			continue;
+		out[n].time = e->time;
+		out[n].item = rs_event_item(e);
+		out[n++].value = run->rating[i];
+	}
+	return rs_newest_ratings(out, n);
+}
+
 /* What counts as a hit in an evaluation. */
 bool
 rs_is_relevant(const RsRun *run, const RsEvent *event)

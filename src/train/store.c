@@ -139,27 +139,29 @@ store_neighbors(RsRun *run, const RsNeighborPart *part, int64 *bytes)
 /* One side's factors: SHOP.user_factor or SHOP.item_factor. */
 static int64
 store_factors(RsRun *run, const char *side, RsIdMap *ids, Oid type,
-			  const uint32 *number, const RsCsr *pairs, const float *x, int f,
-			  int64 *bytes)
+			  const uint32 *number, const RsCsr *pairs, const float *x,
+			  const float *bias, int f, int64 *bytes)
 {
 	const char *id = psprintf("%s_id", side);
 	const RsColumn columns[] = {
-		{id, type}, {"factor", FLOAT4ARRAYOID}, {"interactions", INT4OID}
+		{id, type}, {"factor", FLOAT4ARRAYOID}, {"bias", FLOAT4OID}, {"interactions", INT4OID}
 	};
-	RsWriter   *w = rs_writer_begin(psprintf("%s.%s_factor (model_id, %s, factor, interactions)",
+	RsWriter   *w = rs_writer_begin(psprintf("%s.%s_factor (model_id, %s, factor, bias, interactions)",
 											 run->recommender->schema, side, id),
-									psprintf(INT64_FORMAT ", %s, factor, interactions", run->model_id, id),
+									psprintf(INT64_FORMAT ", %s, factor, bias, interactions", run->model_id, id),
 									lengthof(columns), columns, 1);
 
 	for (uint32 i = 0; i < pairs->nrows; i++)
 	{
 		ArrayType  *factor = rs_vector_make(x + (Size) i * f, f);
-		Datum		values[3];
-		bool		nulls[3] = {false};
+		Datum		values[4];
+		bool		nulls[4] = {false};
 
 		values[0] = rs_idmap_datum(ids, number[i]);
 		values[1] = PointerGetDatum(factor);
-		values[2] = Int32GetDatum((int32) (pairs->start[i + 1] - pairs->start[i]));
+		values[2] = Float4GetDatum(bias != NULL ? bias[i] : 0);
+		nulls[2] = (bias == NULL);
+		values[3] = Int32GetDatum((int32) (pairs->start[i + 1] - pairs->start[i]));
 		rs_writer_add(w, values, nulls);
 		pfree(factor);
 	}
@@ -197,8 +199,12 @@ parameters(const RsRun *run, const RsNeighborPart *neighbors,
 						 neighbors->settings.history_cap, neighbors->users_cut);
 	if (factors)
 	{
-		appendStringInfo(&json, ", \"alpha0\": %.9g, \"initial_sd\": %g, \"loss\": [",
-						 factors->settings.alpha0, factors->settings.initial_sd);
+		if (factors->kind == RS_KIND_RATING)
+			appendStringInfo(&json, ", \"mu\": %.17g, \"scale\": %.17g, \"lowest_rating\": %.9g, \"highest_rating\": %.9g",
+							 factors->rating.mu, factors->rating.scale, factors->lowest, factors->highest);
+		else
+			appendStringInfo(&json, ", \"alpha0\": %.9g", factors->settings.alpha0);
+		appendStringInfo(&json, ", \"initial_sd\": %g, \"loss\": [", factors->settings.initial_sd);
 		for (int i = 0; i < factors->settings.sweeps; i++)
 			appendStringInfo(&json, "%s%.9g", i ? ", " : "", factors->loss[i]);
 		appendStringInfoString(&json, "], \"sweep_seconds\": [");
@@ -221,6 +227,7 @@ insert_model(RsRun *run, const RsNeighborPart *neighbors,
 			 const RsFactorPart *factors)
 {
 	const RsMatrix *m = run->final->parts->matrix;
+	bool		ratings = (run->policy->method == RS_EXPLICIT);
 	bool		has_time = run->recommender->has_time;
 	Oid			types[] = {NAMEOID, NAMEOID, INT4OID, TEXTOID, TEXTOID, INT8OID, INT4OID,
 		TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID, TEXTOID};
@@ -241,8 +248,8 @@ insert_model(RsRun *run, const RsNeighborPart *neighbors,
 	nulls[7] = nulls[8] = has_time ? ' ' : 'n';
 	args[9] = Int64GetDatum(m->users.nrows);
 	args[10] = Int64GetDatum(m->users.ncols);
-	args[11] = Int64GetDatum((int64) m->users.start[m->users.nrows]);
-	args[12] = CStringGetTextDatum(psprintf("%016" PRIx64, m->checksum));
+	args[11] = Int64GetDatum((int64) (ratings ? m->shared_user_ratings.n : m->shared_users.n));
+	args[12] = CStringGetTextDatum(psprintf("%016" PRIx64, ratings ? m->ratings_checksum : m->checksum));
 	args[13] = Float8GetDatum(run->final->parts->seconds);
 	args[14] = Int64GetDatum(run->peak_bytes);
 	args[15] = CStringGetTextDatum(RS_BUILD);
@@ -294,15 +301,20 @@ rs_store(RsRun *run, RsStageResult *result)
 	rs_progress_rows(rows, total);
 	if (factors)
 	{
+		bool		ratings = (factors->kind == RS_KIND_RATING);
+
 		rows += store_factors(run, "item", run->items, r->item_type, m->item,
-							  &m->items, factors->item, factors->settings.factors, &bytes);
+							  ratings ? &m->item_ratings : &m->items, factors->item,
+							  factors->item_bias, factors->settings.factors, &bytes);
 		rs_progress_rows(rows, total);
 		rows += store_factors(run, "user", run->users, r->user_type, m->user,
-							  &m->users, factors->user, factors->settings.factors, &bytes);
-		store_gram(run, factors);
+							  ratings ? &m->user_ratings : &m->users, factors->user,
+							  factors->user_bias, factors->settings.factors, &bytes);
+		if (!ratings)
+			store_gram(run, factors);
 	}
 	WalUsageAccumDiff(&wal, &pgWalUsage, &before);
 	finish_model(run, bytes, (int64) wal.wal_bytes);
-	result->rows_in = m->users.start[m->users.nrows];
+	result->rows_in = run->policy->method == RS_EXPLICIT ? m->shared_user_ratings.n : m->shared_users.n;
 	result->rows_out = rows;
 }

@@ -382,7 +382,7 @@ stage_train_all(RsRun *run, bool before_cutoff, RsStageResult *result)
 	run->final = rs_split_make(run, false, before_cutoff ? run->cutoff : DT_NOEND, DT_NOEND);
 	run->final->bot = rs_find_bots(run, run->final->context, run->final->cutoff);
 	m = run->final->matrix = rs_matrix_make(run, run->final);
-	if (m->users.nrows == 0)
+	if ((run->policy->method == RS_EXPLICIT ? m->shared_user_ratings.n : m->shared_users.n) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("recommender \"%s\" has no interactions to train on",

@@ -22,6 +22,7 @@
 #include "kernel/cooccurrence.h"
 #include "kernel/csr.h"
 #include "kernel/merge.h"
+#include "kernel/rating.h"
 #include "kernel/topk.h"
 
 typedef enum RsSolver
@@ -33,19 +34,28 @@ typedef enum RsSolver
 /* the data decide */
 #define RS_AUTO		(-1.0)
 
-/* settings of the parts, as a policy has them; compared as bytes */
+/*
+ * Settings of the parts, as a policy has them; compared as bytes, so there must
+ * be no hole.  What a method does not have is 0.
+ */
 typedef struct RsFactorSettings
 {
+	int			method;			/* RS_FACTORS, RS_EXPLICIT or RS_BPR */
 	int			factors;
-	int			sweeps;
-	int			solver;			/* RsSolver */
+	int			sweeps;			/* of RS_BPR its rounds */
+	int			solver;			/* RsSolver; RS_FACTORS, as the next three */
 	int			cg_steps;
 	int			early_stop;		/* sweeps without a better metric; 0 = off */
 	int			warm_start;		/* from the live model: 0 or 1 */
-	double		alpha0;			/* or RS_AUTO */
+	int			item_bias;		/* whether items have one; RS_BPR */
+	double		alpha0;			/* or RS_AUTO; not RS_EXPLICIT */
 	double		lambda;
 	double		nu;
 	double		initial_sd;		/* or RS_AUTO */
+	double		bias_lambda;	/* RS_EXPLICIT */
+	double		rate;			/* RS_BPR, as the next two */
+	double		ridge;
+	double		exponent;
 } RsFactorSettings;
 
 typedef struct RsPolicy
@@ -72,7 +82,8 @@ typedef struct RsSharedCsr
 
 /*
  * The distinct positive pairs that one training sees.  Rows and columns are
- * numbered within the matrix, in the order of the ids.
+ * numbered within the matrix, in the order of the ids.  With explicit feedback
+ * they are all users and items with ratings; some may have no positive one.
  */
 typedef struct RsMatrix
 {
@@ -84,9 +95,14 @@ typedef struct RsMatrix
 	RsCsr		items;			/* and by item */
 	RsSharedCsr shared_users;	/* the same, for the workers */
 	RsSharedCsr shared_items;
+	RsCsr		user_ratings;	/* every rating, by user, where the run has them */
+	RsCsr		item_ratings;
+	RsSharedCsr shared_user_ratings;
+	RsSharedCsr shared_item_ratings;
 	double	   *recency;		/* by column, sum over its users, each counting
 								 * less by age; NULL = all count 1 */
 	uint64		checksum;
+	uint64		ratings_checksum;
 	TimestampTz from;			/* newest times of pairs, first and last */
 	TimestampTz until;
 } RsMatrix;
@@ -148,6 +164,7 @@ typedef struct RsRun
 	int64		seed;
 	int			workers;		/* at most, besides this backend */
 	bool		workers_asked;	/* by the caller, however small the work */
+	bool		with_ratings;	/* a policy learns from them */
 	int64		memory_limit;	/* bytes */
 	int64		shared_bytes;	/* held in shared memory */
 	int64		peak_bytes;
@@ -160,6 +177,7 @@ typedef struct RsRun
 	RsIdMap    *items;
 	uint64		nevents;
 	RsEvent    *event;			/* by user, in canonical order */
+	float	   *rating;			/* parallel to event, if with_ratings */
 	uint64	   *user_start;		/* users + 1 offsets into event */
 
 	RsSplit    *split;			/* for the evaluation */
@@ -242,6 +260,12 @@ extern int	rs_user_history(const RsRun *run, const RsSplit *split, uint32 user,
  */
 extern int	rs_user_future(const RsRun *run, const RsSplit *split, uint32 user,
 						   RsEvent *history, RsEvent *out);
+/*
+ * A user's ratings of the train or the test side, the newest of each item,
+ * ordered by item; returns how many.  out has room for the longest history.
+ */
+extern int	rs_user_ratings(const RsRun *run, const RsSplit *split, uint32 user,
+							bool test, RsRating *out);
 extern bool rs_is_relevant(const RsRun *run, const RsEvent *event);
 extern uint64 rs_longest_history(const RsRun *run);
 

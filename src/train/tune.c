@@ -118,6 +118,36 @@ get_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 	return found->factors;
 }
 
+/* Factors that cannot be trained in pieces, from those kept or anew. */
+static RsFactorPart *
+get_whole_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
+{
+	RsSplit		piece = *run->validation;
+	RsParts		one = {0};
+	Kept	   *found;
+	ListCell   *cell;
+
+	foreach(cell, run->kept)
+	{
+		found = lfirst(cell);
+		if (found->factors != NULL &&
+			memcmp(&found->factors->asked, settings, sizeof(*settings)) == 0)
+		{
+			touch(run, found);
+			return found->factors;
+		}
+	}
+	found = make_room(run, sizeof(float) * settings->factors *
+					  ((Size) piece.matrix->users.nrows + piece.matrix->items.nrows));
+	piece.context = found->context;
+	found->factors = rs_train_bpr(run, team, &piece, settings);
+	/* as the neighbours below */
+	one.factors = list_make1(found->factors);
+	piece.parts = &one;
+	rs_parts_share(run, &piece);
+	return found->factors;
+}
+
 static RsNeighborPart *
 get_neighbors(RsRun *run, RsTeam *team, const RsCoocSettings *settings)
 {
@@ -205,9 +235,11 @@ try_policy(RsRun *run, RsPolicy *policy, int64 users, const char *metric, int k,
 	int			protocol = run->recommender->repeatable ? RS_PROTOCOL_ALL : RS_PROTOCOL_NEW;
 	RsEvaluation *ev;
 
-	if (policy->method == RS_FACTORS || policy->method == RS_FUNNEL)
+	if (policy->method == RS_BPR)
+		parts.factors = list_make1(get_whole_factors(run, team, &policy->factors));
+	else if (rs_has_factors(policy->method))
 		parts.factors = list_make1(get_factors(run, team, &policy->factors));
-	if (policy->method == RS_ITEM_ITEM || policy->method == RS_FUNNEL)
+	if (rs_has_neighbors(policy->method))
 		parts.neighbors = list_make1(get_neighbors(run, team, &policy->neighbors));
 	sample.parts = &parts;
 	sample.bot = rs_split_sample(run, &sample, users);

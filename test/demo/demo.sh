@@ -1,7 +1,7 @@
 #!/bin/sh
 # The whole way from a table to recommendations, in a throwaway cluster.
 #
-#	test/demo/demo.sh [shop | online_retail | movielens | FILE.csv[.gz]]
+#	test/demo/demo.sh [shop | online_retail | goodbooks | movielens | FILE.csv[.gz]]
 #
 # NAME.sql makes the tables from standard input and creates the recommender,
 # retrain is called while its progress is shown, report.sql tells the result,
@@ -27,6 +27,10 @@ online_retail)
 	name=$data
 	file=$(absolute "$DATA_DIR")/online_retail/invoice_line.csv.gz
 	;;
+goodbooks)
+	name=$data
+	file=$(absolute "$DATA_DIR")/goodbooks/rating.csv.gz
+	;;
 *)
 	name=file
 	file=$(absolute "$data")
@@ -34,7 +38,7 @@ online_retail)
 esac
 if [ -n "${file:-}" ] && [ ! -r "$file" ]; then
 	case $name in
-	file) die "DATA=$data: neither shop, online_retail or movielens nor a file that can be read" ;;
+	file) die "DATA=$data: neither shop, online_retail, goodbooks or movielens nor a file that can be read" ;;
 	*) die "$file is not there; DATA_DIR=... names the folder of the data sets" ;;
 	esac
 fi
@@ -44,6 +48,13 @@ read_data() {
 	case $name in
 	shop) : ;;
 	movielens) Rscript --vanilla test/demo/movielens.R ;;
+	goodbooks)
+		# two files, each to the end of its copy
+		for f in "$file" "${file%/*}/book.csv.gz"; do
+			gzip -dc "$f" | tr -d '\r'
+			say '\.'
+		done
+		;;
 	*)
 		case $file in *.gz) gzip -dc "$file" ;; *) cat "$file" ;; esac
 		;;
@@ -53,6 +64,7 @@ read_data() {
 case $name in
 shop) recommender=shop ;;
 online_retail) recommender=retail ;;
+goodbooks) recommender=books ;;
 movielens) recommender=movies ;;
 file) recommender=mine ;;
 esac

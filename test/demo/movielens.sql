@@ -1,6 +1,7 @@
 -- MovieLens: 100,004 ratings of films, with times, from the package dslabs of
--- R, as CSV on standard input.  Taken as implicit feedback: a rating of 4 or
--- more is a positive; every rated film counts as seen and leaves the lists.
+-- R, as CSV on standard input.  Explicit feedback: every rating is learned from
+-- where ratings are asked for, one of 4 or more is a positive; every rated film
+-- counts as seen and leaves the lists.
 
 CREATE TABLE movielens (
 	user_id int,
@@ -27,7 +28,7 @@ VACUUM ANALYZE rating, movie;
 
 SELECT recsys.create_recommender('movies', source => 'rating',
 	user_column => 'user_id', item_column => 'movie_id', time_column => 'rated_at',
-	value_column => 'rating', min_value => 4, settings => '{"relevant": "positive"}',
+	value_column => 'rating', feedback => 'explicit', min_value => 4, settings => '{"relevant": "positive"}',
 	catalog => 'movie') \g /dev/null
 
 CREATE TABLE demo_about AS

@@ -1,5 +1,6 @@
 -- The same methods by a random split, because a cutoff in time leaves few users
--- to judge by: people of this sample rate their films in one sitting.
+-- to judge by: people of this sample rate their films in one sitting.  And how
+-- well the ratings themselves are predicted.
 
 \set ECHO none
 \pset pager off
@@ -17,5 +18,6 @@ SELECT does FROM demo_about \gset
 \qecho 'of the cutoff, and' :scored 'could be scored, so the intervals above are wide. A random'
 \qecho 'split scores nearly all, and tells the methods apart, though not the future.'
 \qecho
-SELECT recsys.evaluate('movies', random_split => true) \g /dev/null
+SELECT recsys.evaluate('movies', policies => '{default,ratings}', random_split => true) \g /dev/null
 \ir leaderboard.sql
+\ir ratings.sql

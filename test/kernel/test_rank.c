@@ -178,17 +178,20 @@ plain_list(const World *w, int u, bool neighbors, bool factors, double blend,
 	float	   *product = make_room(w->nitems, sizeof(float));
 	float	   *score = make_room(w->nitems, sizeof(float));
 	bool	   *hidden = make_room(w->nitems, sizeof(bool));
+	const float *x = w->x + (size_t) u * w->factors;
+	bool		known = w->f.longest > 0 && rs_simd->dot_wide(x, x, w->factors) > 0;
 	uint32_t	i;
 	int			n;
 
 	memset(hidden, 0, w->nitems);
 	for (i = 0; !with_hidden && i < w->user[u].nhidden; i++)
 		hidden[w->user[u].hidden[i]] = true;
-	rs_factor_scores(w->item, w->nitems, w->factors,
-					 w->x + (size_t) u * w->factors, product);
+	rs_factor_scores(w->item, w->nitems, w->factors, x, product);
 	rs_blend(neighbors ? w->evidence + (size_t) u * w->nitems : NULL,
 			 factors ? product : NULL, w->popularity, hidden, w->nitems, blend,
 			 score);
+	for (i = 0; factors && w->f.is_score && known && i < (uint32_t) w->nitems; i++)
+		score[i] = hidden[i] ? -INFINITY : product[i];
 	for (i = 0; w->items.barred != NULL && i < (uint32_t) w->nitems; i++)
 		if (w->items.barred[i])
 			score[i] = -INFINITY;
@@ -303,7 +306,8 @@ shape_factors(World *w, Shape shape)
 }
 
 static void
-test_shape(Shape shape, int nitems, int factors, int k, double blend, bool barred)
+test_shape(Shape shape, int nitems, int factors, int k, double blend, bool barred,
+		   bool ratings)
 {
 	World		w = {0};
 
@@ -315,6 +319,7 @@ test_shape(Shape shape, int nitems, int factors, int k, double blend, bool barre
 	shape_factors(&w, shape);
 	make_users(&w);
 	make_work(&w);
+	w.f.is_score = ratings;
 	compare_lists(&w, blend);
 	free_world(&w);
 }
@@ -329,12 +334,15 @@ test_lists(void)
 	for (shape = RANDOM; shape <= TINY; shape++)
 		for (b = 0; b < 5; b++)
 		{
-			test_shape(shape, 1, 3, 1, blends[b], false);
-			test_shape(shape, 33, 5, 40, blends[b], b % 2 == 1);
-			test_shape(shape, 1300, 16, 1 + random_below(30), blends[b], b % 2 == 0);
-			test_shape(shape, 700, 9, 200, blends[b], b % 2 == 1);
+			test_shape(shape, 1, 3, 1, blends[b], false, false);
+			test_shape(shape, 33, 5, 40, blends[b], b % 2 == 1, false);
+			test_shape(shape, 1300, 16, 1 + random_below(30), blends[b], b % 2 == 0, false);
+			test_shape(shape, 700, 9, 200, blends[b], b % 2 == 1, false);
+			test_shape(shape, 700, 9, 20, blends[b], b % 2 == 1, true);
 		}
-	test_shape(RANDOM, 5000, 48, 50, 0.2, false);
+	test_shape(RANDOM, 5000, 48, 50, 0.2, false, false);
+	test_shape(RANDOM, 1, 3, 1, 0, false, true);
+	test_shape(RANDOM, 5000, 50, 50, 0, false, true);
 }
 
 /* The window against a sort: nothing near is lost, the order of arrival stays. */

@@ -135,6 +135,61 @@ test_median(void)
 	}
 }
 
+/* With one rating each a mean over users; its root by the slope of the root. */
+static void
+test_error_interval(void)
+{
+	double		error[50];
+	double		other[50];
+	double		count[50];
+	RsInterval	value;
+	RsInterval	difference;
+	RsInterval	want;
+	double		squares = 0;
+	double		errors = 0;
+	double		ratings = 0;
+	double		root;
+	int			i;
+
+	for (i = 0; i < 50; i++)
+	{
+		error[i] = random_uniform() * 4;
+		other[i] = error[i] + random_uniform();
+		count[i] = 1;
+	}
+	rs_error_interval(error, other, count, 50, false, .95, &value, &difference);
+	rs_mean_interval(error, 50, .95, &want);
+	CHECK(value.n == 50 && near(value.mean, want.mean, 1e-12));
+	CHECK(near(value.lower, want.lower, 1e-12) && near(value.upper, want.upper, 1e-12));
+	rs_paired_interval(error, other, 50, .95, &want);
+	CHECK(near(difference.mean, want.mean, 1e-12) && near(difference.p_value, want.p_value, 1e-12));
+	CHECK(near(difference.lower, want.lower, 1e-12) && near(difference.upper, want.upper, 1e-12));
+
+	for (i = 0; i < 50; i++)
+	{
+		count[i] = 1 + random_below(9);
+		errors += error[i];
+		ratings += count[i];
+	}
+	root = sqrt(errors / ratings);
+	for (i = 0; i < 50; i++)
+		squares += pow(error[i] - root * root * count[i], 2);
+	rs_error_interval(error, NULL, count, 50, true, .95, &value, NULL);
+	CHECK(near(value.mean, root, 1e-12));
+	CHECK(near(value.standard_error, sqrt(squares * 50 / 49) / ratings / (2 * root), 1e-12));
+
+	/* the same model twice; no error at all; one user; nobody */
+	rs_error_interval(error, error, count, 50, true, .95, &value, &difference);
+	CHECK(difference.mean == 0 && difference.standard_error == 0 && difference.p_value == 1);
+	memset(other, 0, sizeof(other));
+	rs_error_interval(other, error, count, 50, true, .95, &value, &difference);
+	CHECK(value.mean == 0 && value.standard_error == 0 && difference.mean < 0);
+	rs_error_interval(error, NULL, count, 1, true, .95, &value, NULL);
+	CHECK(value.lower == value.mean && value.p_value == 1);
+	rs_error_interval(error, NULL, count, 0, false, .95, &value, NULL);
+	CHECK(value.n == 0 && value.mean == 0);
+}
+
 /* All of the above. */
 int
 main(void)
@@ -143,5 +198,6 @@ main(void)
 	test_interval_edges();
 	test_normal();
 	test_median();
+	test_error_interval();
 	return finish("stats");
 }

@@ -150,7 +150,7 @@ SELECT recsys.train('library', seed => NULL);
 SELECT recsys.train('library', memory => 'plenty');
 CALL recsys.retrain('library', workers => -1);
 SELECT recsys.create_policy('library', 'bad', 'factors', '{"factor": 2}');
-SELECT recsys.create_policy('library', 'bad', 'bpr');
+SELECT recsys.create_policy('library', 'bad', 'als');
 SELECT recsys.create_policy('library', 'bad', 'factors', '{"sweeps": 0}');
 -- a failed train leaves no row behind
 SELECT count(*) FROM recsys.training_run WHERE recommender = 'library' AND state <> 'succeeded';

@@ -71,7 +71,7 @@ continue
 SKIP:
 {
 	my $file = ($ENV{DATA_DIR} // "$top/data") . '/online_retail/invoice_line.csv.gz';
-	skip 'no online_retail data', 26 unless -r $file;
+	skip 'no online_retail data', 27 unless -r $file;
 
 	my $said = '';
 	IPC::Run::run(
@@ -88,7 +88,8 @@ SKIP:
 	query(q{SELECT recsys.alter_recommender('retail', settings => '{"history_limit": 10000}')});
 	query(q{SELECT recsys.create_policy('retail', 'cosine', 'item_item', '{"neighbors": 4000, "activity": 0}')});
 	query(q{SELECT recsys.create_policy('retail', 'voted', 'item_item', '{"neighbors": 4000, "activity": 1}')});
-	query(q{SELECT recsys.evaluate('retail', policies => '{cosine,voted,default}', cutoff => '2011-11-11')});
+	query(q{SELECT recsys.create_policy('retail', 'bpr', 'bpr')});
+	query(q{SELECT recsys.evaluate('retail', policies => '{cosine,voted,bpr,default}', cutoff => '2011-11-11')});
 
 	my $value = sub {
 		my ($policy, $protocol, $metric, $k) = @_;
@@ -127,9 +128,10 @@ SKIP:
 		't|t', 'cold users and items are counted');
 	cmp_ok($value->('factors', 'new', 'ndcg', 10), '>=', 0.090, 'factors: NDCG@10');
 	cmp_ok($value->('factors', 'new', 'precision', 10), '>=', 0.073, 'factors: P@10');
+	cmp_ok($value->('bpr', 'new', 'ndcg', 10), '>=', 0.050, 'bpr: NDCG@10');
 	is( query(q{SELECT count(*) FROM recsys.leaderboard WHERE recommender = 'retail'
-			AND policy IN ('item_item', 'factors', 'default', 'cosine', 'voted') AND verdict = 'beats popularity'}),
-		5, 'every personal method beats popularity');
+			AND policy IN ('item_item', 'factors', 'default', 'cosine', 'voted', 'bpr') AND verdict = 'beats popularity'}),
+		6, 'every personal method beats popularity');
 	cmp_ok(
 		query(q{SELECT count(*)::float8 / (SELECT count(DISTINCT customer_id) FROM invoice_line)
 			FROM recsys.detect_bots('retail', apply => false)}),
@@ -149,6 +151,48 @@ SKIP:
 		1, 'reported once');
 	is( query(q{SELECT count(*) FROM recsys.training_run r JOIN recsys.tuning t USING (run_id) WHERE r.state = 'succeeded'}),
 		1, 'by one run');
+}
+
+# --- goodbooks: ratings, and pairs of what was liked ---
+
+SKIP:
+{
+	my $folder = ($ENV{DATA_DIR} // "$top/data") . '/goodbooks';
+	skip 'no goodbooks data', 8
+	  unless -r "$folder/rating.csv.gz" && -r "$folder/book.csv.gz";
+
+	query('DROP TABLE IF EXISTS demo_about');
+	my $said = '';
+	IPC::Run::run(
+		[
+			'sh', '-c',
+			'for f in rating book; do gzip -dc "$0/$f.csv.gz" | tr -d "\\r"; echo "\\."; done',
+			$folder
+		], '|',
+		[
+			'psql', '-Xq', '-d', $node->connstr('postgres'), '-v',
+			'ON_ERROR_STOP=1', '-f', "$top/test/demo/goodbooks.sql"
+		], '>&', \$said)
+	  or die $said;
+	query(q{SELECT recsys.create_policy('books', 'bpr', 'bpr')});
+	my $run = query(q{SELECT recsys.evaluate('books', policies => '{factors,ratings,bpr}', random_split => true)});
+
+	my ($users, $rmse, $upper) = split /\|/, query(
+		"SELECT users, value, difference_upper FROM recsys.evaluation WHERE (run_id, policy, metric) = ($run, 'ratings', 'rmse')");
+	is($users, 31452, 'users whose ratings are predicted');
+	cmp_ok($rmse, '<=', 0.820, 'ratings: RMSE');
+	cmp_ok($upper, '<', -0.010, 'below that of the biases, at the end of the paired interval');
+	my $base = query("SELECT value FROM recsys.evaluation WHERE (run_id, policy, metric) = ($run, 'ratings.bias', 'rmse')");
+	cmp_ok(abs($base - 0.8269), '<', 0.0005, 'RMSE of the biases');
+
+	my %ndcg = map { split /\|/ } split /\n/, query(
+		"SELECT policy, value FROM recsys.evaluation WHERE (run_id, protocol, population, metric, k) = ($run, 'new', 'warm', 'ndcg', 10)");
+	my ($lower) = query(
+		"SELECT difference_lower FROM recsys.evaluation WHERE (run_id, policy, protocol, population, metric, k) = ($run, 'factors', 'new', 'warm', 'ndcg', 10)");
+	cmp_ok($ndcg{factors}, '>', $ndcg{popularity}, 'factors above popularity: NDCG@10');
+	cmp_ok($lower, '>', 0, 'by the paired interval');
+	cmp_ok($ndcg{bpr}, '>=', 0.090, 'bpr: NDCG@10');
+	cmp_ok($ndcg{ratings}, '<', $ndcg{bpr}, 'lists by predicted ratings are others');
 }
 
 $node->stop;
