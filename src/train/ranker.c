@@ -248,7 +248,9 @@ most_width(const RsPlan *plan)
 static Size
 marks_room(const RsPlan *plan)
 {
-	return Max(MARKS_ROOM, (Size) plan->nitems * (plan->nneighbors + 1));
+	Size		most = (Size) plan->nitems * (plan->nneighbors + 1);
+
+	return Max(most, Min(MARKS_ROOM, most * RS_RANK_USERS));
 }
 
 Size
