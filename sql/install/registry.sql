@@ -182,7 +182,7 @@ CREATE TABLE recsys.training_stage (
 );
 COMMENT ON TABLE recsys.training_stage IS 'one row per finished stage of a run';
 COMMENT ON COLUMN recsys.training_stage.run_id IS 'the run';
-COMMENT ON COLUMN recsys.training_stage.stage IS 'load, split, train, evaluate, bots, train_all, train_before, write, publish or maintain; of tune also validation and trial; of recommend_all recommend';
+COMMENT ON COLUMN recsys.training_stage.stage IS 'load, split, train, evaluate, bots, train_all, train_before, write, publish or maintain; of tune also validation and trial; of recommend_all recommend, and within it rank';
 COMMENT ON COLUMN recsys.training_stage.started_at IS 'start of the stage';
 COMMENT ON COLUMN recsys.training_stage.seconds IS 'its duration';
 COMMENT ON COLUMN recsys.training_stage.rows_in IS 'rows it worked on';

@@ -20,9 +20,11 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "lists.h"
 #include "progress.h"
@@ -229,12 +231,18 @@ void
 rs_lists_run(RsLists *l)
 {
 	RsTeam	   *team;
+	instr_time	start;
+	instr_time	end;
 
 	if (l->arg.batch.n == 0)
 		return;
+	INSTR_TIME_SET_CURRENT(start);
 	team = rs_team_begin(l->run, (uint64) l->arg.batch.n * l->arg.plan.k);
 	rs_team_run(team, &rs_job_lists, &l->arg, sizeof(l->arg), rs_ranker_blocks(&l->arg.batch));
 	rs_team_end(team);
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	l->rank_seconds += INSTR_TIME_GET_DOUBLE(end);
 	if (l->listing->users != NULL)
 		delete_rows(l);
 	write_rows(l);
@@ -245,6 +253,24 @@ rs_lists_run(RsLists *l)
 	l->users = rs_idmap_create(l->run->recommender->user_type, l->run->recommender->user_collation, l->batch_context);
 }
 
+/* The ranking as a stage of its own within the stage recommend. */
+static void
+record_ranking(const RsLists *l, TimestampTz started)
+{
+	Oid			types[] = {INT8OID, TIMESTAMPTZOID, FLOAT8OID, INT8OID, INT8OID};
+	Datum		args[lengthof(types)];
+
+	args[0] = Int64GetDatum(l->run->run_id);
+	args[1] = TimestampTzGetDatum(started);
+	args[2] = Float8GetDatum(l->rank_seconds);
+	args[3] = Int64GetDatum(l->nusers);
+	args[4] = Int64GetDatum(l->nrows);
+	if (SPI_execute_with_args("INSERT INTO recsys.training_stage (run_id, stage, started_at, seconds, rows_in, rows_out, bytes)"
+							  " VALUES ($1, 'rank', $2, $3, $4, $5, 0)",
+							  lengthof(types), types, args, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not record the ranking");
+}
+
 /* Stage recommend. */
 void
 rs_recommend_all(RsRun *run, RsStageResult *result)
@@ -253,6 +279,7 @@ rs_recommend_all(RsRun *run, RsStageResult *result)
 	RsLists		l = {0};
 	RsMethod	method;
 	MemoryContext old;
+	TimestampTz started = GetCurrentTimestamp();
 
 	l.run = run;
 	l.listing = run->listing;
@@ -267,6 +294,7 @@ rs_recommend_all(RsRun *run, RsStageResult *result)
 		elog(ERROR, "could not delete old lists");
 	rs_lists_read(&l);
 	MemoryContextSwitchTo(old);
+	record_ranking(&l, started);
 	result->rows_in = l.nusers;
 	result->rows_out = l.nrows;
 	run->model_id = l.m->model_id;

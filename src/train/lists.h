@@ -58,6 +58,7 @@ typedef struct RsLists
 	RsListsArg	arg;
 	int64		nusers;
 	int64		nrows;
+	double		rank_seconds;	/* of them all, without reading and writing */
 } RsLists;
 
 /* batch.c: stage recommend; and what it has at hand for a user or a batch */
