@@ -7,11 +7,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE method
 		WHEN 'popularity' THEN '{}'
-		WHEN 'item_item' THEN '{"neighbors": 200, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
+		WHEN 'item_item' THEN '{"neighbors": 100, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
 			"shrinkage": 0, "votes": "one", "history_cap": 10000}'
 		WHEN 'factors' THEN '{"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
 			"early_stop": 0, "warm_start": false}'
-		WHEN 'funnel' THEN '{"neighbors": 200, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
+		WHEN 'funnel' THEN '{"neighbors": 100, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
 			"shrinkage": 0, "votes": "one", "history_cap": 10000,
 			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
 			"early_stop": 0, "warm_start": false, "blend": 0.2}'

@@ -172,7 +172,7 @@ part_lists() {
 	bare=$(build/bench/sgemm lists "$users" "$items" 64)
 	note "$evaluation" s "evaluation, popularity and 64 factors" "$bare" s "bare sgemm of the shape, 1 process"
 	[ "$size" != small ] || part_lists_popularity
-	whole=$(seconds_of "SELECT" "SELECT recsys.recommend_all('$shop', k => $k)")
+	whole=$(seconds_of "SELECT" "SELECT recsys.recommend_all('$shop', k => $k, workers => 0)")
 	note "$(calc "$users / $whole")" users/s "top $k for all users, written"
 	note "$(stage_seconds rank)" s "top $k for all users, 64 factors" "$bare" s "bare sgemm of the shape, 1 process" '<= 3'
 }
