@@ -230,7 +230,7 @@ rs_train_bpr(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *s
 	t.m = split->matrix;
 	t.part = p;
 	p->asked = p->settings = *settings;
-	p->settings.alpha0 = rs_settle_alpha0(settings->alpha0, t.m->items.nrows);
+	p->settings.alpha0 = rs_settle_alpha0(settings->alpha0, t.m);
 	if (settings->initial_sd == RS_AUTO)
 		p->settings.initial_sd = 0.1 / sqrt(f);
 	s->factors = f;

@@ -27,7 +27,7 @@
 #include "progress.h"
 #include "kernel/als_cg.h"
 
-#define ALPHA0_ITEMS	1000.0
+#define ALPHA0_DENSITY	20.0
 #define MOST_ALPHA0		0.3
 
 /* LAPACK: eigenvalues and eigenvectors of a symmetric matrix */
@@ -168,22 +168,24 @@ sweep(Trainer *t, int number, bool last)
 }
 
 /*
- * What the data decide.  The published choices of alpha0 for catalogs of 4 to
- * 40 thousand items all come to alpha0 * items of about 1000; at 0.3 the
- * regularisation of a large catalog's rows would leave nothing of the factors.
+ * What the data decide.  The published choices of alpha0 give all unseen pairs
+ * together about 20 times the weight of those seen; at 0.3 the regularisation
+ * of a large, sparse matrix would leave nothing of the factors.
  */
 double
-rs_settle_alpha0(double asked, uint32 nitems)
+rs_settle_alpha0(double asked, const RsMatrix *m)
 {
-	return asked == RS_AUTO ? Min(MOST_ALPHA0, ALPHA0_ITEMS / Max(nitems, 1)) : asked;
+	double		density = (double) m->shared_users.n / Max(m->users.nrows, 1) / Max(m->users.ncols, 1);
+
+	return asked == RS_AUTO ? Min(MOST_ALPHA0, ALPHA0_DENSITY * density) : asked;
 }
 
 static RsFactorSettings
-settle(const RsFactorSettings *asked, uint32 nitems)
+settle(const RsFactorSettings *asked, const RsMatrix *m)
 {
 	RsFactorSettings s = *asked;
 
-	s.alpha0 = rs_settle_alpha0(asked->alpha0, nitems);
+	s.alpha0 = rs_settle_alpha0(asked->alpha0, m);
 	if (s.initial_sd == RS_AUTO)
 		s.initial_sd = 0.1 / sqrt(s.factors);
 	return s;
@@ -239,7 +241,7 @@ rs_factors_start(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSetting
 
 	p->asked = *settings;
 	p->kind = RS_KIND_IMPLICIT;
-	p->settings = settle(settings, m->items.nrows);
+	p->settings = settle(settings, m);
 	p->most = settings->sweeps;
 	allocate_part(run, m, p, split->context);
 	make_trainer(&t, run, team, split, p, scratch);

@@ -85,7 +85,7 @@ extern const RsJob rs_job_explicit;
 extern const RsJob rs_job_bpr;
 
 /* what the data decide of a fold-in's alpha0 */
-extern double rs_settle_alpha0(double asked, uint32 nitems);
+extern double rs_settle_alpha0(double asked, const RsMatrix *m);
 
 /*
  * The same in pieces: the start, with room for settings->sweeps, and sweeps up
