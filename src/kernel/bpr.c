@@ -26,6 +26,7 @@
 #include "simd.h"
 
 /* how often a negative that the user has is drawn anew */
+#define RS_BPR_TICK	256		/* users between two ticks */
 #define RS_BPR_TRIES	20
 
 /* items that a part should have, so that negatives are to be found in it */
@@ -259,6 +260,8 @@ rs_bpr_block(const RsBprSettings *s, const RsCsr *users,
 
 	for (; user < end; user++)
 	{
+		if (model->tick != NULL && user % RS_BPR_TICK == 0)
+			model->tick();
 		for (e = users->start[user]; e < users->start[(size_t) user + 1]; e++)
 		{
 			uint32_t	negative = 0;

@@ -60,6 +60,7 @@ typedef struct RsBprModel
 	float	   *user;
 	float	   *item;
 	float	   *bias;			/* zeros where there is no item bias */
+	void		(*tick) (void); /* called every few users, or NULL */
 } RsBprModel;
 
 /*

@@ -20,6 +20,7 @@
 #include "kernel/als.h"
 #include "kernel/als_cg.h"
 
+#define CG_PRODUCTS		1e7		/* observations times factors between interrupts */
 #define GRAM_FLOP		1e9		/* keeps a BLAS call within milliseconds */
 
 uint32
@@ -245,7 +246,10 @@ cg_begin(const void *arg)
 	return solve_scratch(a, rs_als_cg_workspace(a->settings.factors));
 }
 
-/* Improves a block's rows by conjugate gradients. */
+/*
+ * Improves a block's rows by conjugate gradients, so many at a time that a
+ * cancel is answered soon.
+ */
 static void
 cg_block(const void *arg, void *scratch, uint32 block)
 {
@@ -253,6 +257,9 @@ cg_block(const void *arg, void *scratch, uint32 block)
 	const SolveScratch *s = scratch;
 	const RsCsr *pairs = &s->pairs;
 	float	   *x = (float *) rs_shared(a->x) + (Size) block * RS_BLOCK_ROWS * a->settings.factors;
+	const uint64 *start = pairs->start + (Size) block * RS_BLOCK_ROWS;
+	uint32		nrows = rs_block_rows(pairs->nrows, block);
+	double	   *loss = (double *) rs_shared(a->loss) + block;
 	RsAlsSide	side;
 
 	side.factors = a->settings.factors;
@@ -263,10 +270,21 @@ cg_block(const void *arg, void *scratch, uint32 block)
 	side.others = pairs->ncols;
 	side.other = rs_shared(a->other);
 	side.basis = rs_shared(a->basis);
-	if (rs_als_cg(&side, rs_block_rows(pairs->nrows, block),
-				  pairs->start + block * RS_BLOCK_ROWS, pairs->col, pairs->value,
-				  s->work, x, (double *) rs_shared(a->loss) + block) >= 0)
-		no_solution(&a->settings);
+	*loss = 0;
+	for (uint32 first = 0, next; first < nrows; first = next)
+	{
+		double		share;
+
+		next = first + 1;
+		while (next < nrows &&
+			   (double) (start[next + 1] - start[first]) * side.factors < CG_PRODUCTS)
+			next++;
+		if (rs_als_cg(&side, next - first, start + first, pairs->col, pairs->value,
+					  s->work, x + (Size) first * side.factors, &share) >= 0)
+			no_solution(&a->settings);
+		*loss += share;
+		CHECK_FOR_INTERRUPTS();
+	}
 	sum_ridge(a, pairs, x, block);
 }
 

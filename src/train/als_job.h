@@ -15,7 +15,6 @@
 #include "parts.h"
 
 #define RS_GRAM_SLICES	16		/* whatever the number of processes */
-#define RS_BLOCK_ROWS	96		/* a multiple of what the kernel turns at once */
 
 typedef struct RsGramArg
 {

@@ -161,6 +161,8 @@ delete_rows(RsLists *l)
 	if (SPI_execute_with_args(psprintf("DELETE FROM %s.recommendation r WHERE r.user_id%s = ANY ($1)", r->schema, collate),
 							  1, &type, &array, NULL, false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete old lists");
+	pfree(DatumGetPointer(array));
+	pfree(users);
 }
 
 /* One row of a list. */

@@ -74,6 +74,12 @@ out_of_range(const RsBprSettings *s)
 }
 
 static void
+check_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+static void
 bpr_block(const void *arg, void *scratch, uint32 block)
 {
 	const BprArg *a = arg;
@@ -85,6 +91,7 @@ bpr_block(const void *arg, void *scratch, uint32 block)
 	model.user = rs_shared(a->user);
 	model.item = rs_shared(a->item);
 	model.bias = rs_shared(a->bias);
+	model.tick = check_interrupts;
 	memset(loss, 0, sizeof(*loss));
 	if (rs_bpr_block(&a->settings, &users, &plan, a->round, (int) block,
 					 ((int) block + a->stratum) % a->parts, &model, loss) != 0)
@@ -223,7 +230,7 @@ rs_train_bpr(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSettings *s
 	int			f = settings->factors;
 	Trainer		t = {0};
 	RsBprSettings *s = &t.arg.settings;
-	RsBprModel	model;
+	RsBprModel	model = {0};
 
 	t.run = run;
 	t.team = team;

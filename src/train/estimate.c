@@ -31,6 +31,8 @@
 extern PGDLLEXPORT Datum rs_train_estimate(PG_FUNCTION_ARGS);
 
 /* of the evaluation: users to be ranked for, and their marks */
+#define MOST_ROWS		1e12	/* that an estimate is asked for */
+
 #define POOL_BYTES		((double) (4 << 20))
 #define MARKS_BYTES		((double) (8 << 20))
 
@@ -289,6 +291,19 @@ rs_expect(RsRun *run)
 	SPI_freetuptable(SPI_tuptable);
 }
 
+/* A count given by the caller. */
+static double
+given_count(FunctionCallInfo fcinfo, int arg, double most)
+{
+	double		count = PG_ARGISNULL(arg) ? -1 : PG_GETARG_FLOAT8(arg);
+
+	if (!(count >= 0 && count <= most))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("counts and widths must be from 0 to %g", most)));
+	return count;
+}
+
 /*
  * _train_estimate(recommender, policy, workers, rows, users, items, user_width,
  * item_width) returns (stage, bytes, seconds)
@@ -302,6 +317,10 @@ rs_train_estimate(PG_FUNCTION_ARGS)
 	RsCounts	counts;
 	RsRun	   *run;
 
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("recommender must not be NULL")));
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	run = rs_run_make(NameStr(*PG_GETARG_NAME(0)));
@@ -310,11 +329,11 @@ rs_train_estimate(PG_FUNCTION_ARGS)
 	run->nk = lengthof(lengths);
 	run->k = lengths;
 	run->workers = rs_team_limit(PG_ARGISNULL(2) ? -1 : PG_GETARG_INT32(2));
-	counts.rows = PG_GETARG_FLOAT8(3);
-	counts.users = PG_GETARG_FLOAT8(4);
-	counts.items = PG_GETARG_FLOAT8(5);
-	counts.user_width = PG_GETARG_FLOAT8(6);
-	counts.item_width = PG_GETARG_FLOAT8(7);
+	counts.rows = given_count(fcinfo, 3, MOST_ROWS);
+	counts.users = given_count(fcinfo, 4, PG_UINT32_MAX / 4);
+	counts.items = given_count(fcinfo, 5, PG_UINT32_MAX / 4);
+	counts.user_width = given_count(fcinfo, 6, MaxAllocSize);
+	counts.item_width = given_count(fcinfo, 7, MaxAllocSize);
 	estimate(run, &counts, stage);
 	for (int i = 0; i < ESTIMATED_STAGES; i++)
 	{

@@ -25,8 +25,6 @@
 #include "kernel/history.h"
 #include "kernel/metric.h"
 
-/* of a batch, unless a single block needs more */
-
 typedef struct EvaluateArg
 {
 	RsPlan		plan;

@@ -155,6 +155,9 @@ rs_share(RsRun *run, MemoryContext context, Size bytes, const char *what)
 			s->callback.arg = s;
 			MemoryContextRegisterResetCallback(context, &s->callback);
 			memory.local = dsm_segment_address(s->segment);
+			/* what comes of the server's own reserve has been used before */
+			if (min_dynamic_shared_memory > 0)
+				memset(memory.local, 0, bytes);
 			memory.handle = dsm_segment_handle(s->segment);
 			memory.shared = true;
 			return memory;
@@ -165,6 +168,40 @@ rs_share(RsRun *run, MemoryContext context, Size bytes, const char *what)
 	return memory;
 }
 
+/*
+ * What a worker has mapped, and in which of its jobs it last used it.  Memory
+ * that the training has freed is gone only when the workers let go of it too;
+ * mapping it anew for each job would cost its page faults again.
+ */
+typedef struct Mapping
+{
+	dsm_segment *segment;
+	dsm_handle	handle;
+	uint64		job;
+} Mapping;
+
+#define MOST_MAPPINGS	64
+#define JOBS_MAPPED		16		/* more than a sweep of ALS has */
+
+static Mapping mappings[MOST_MAPPINGS];
+static int	nmappings = 0;
+static uint64 jobs_done = 0;
+
+/* A job has ended. */
+static void
+unmap_unused(void)
+{
+	int			kept = 0;
+
+	jobs_done++;
+	for (int i = 0; i < nmappings; i++)
+		if (mappings[i].job + JOBS_MAPPED >= jobs_done)
+			mappings[kept++] = mappings[i];
+		else
+			dsm_detach(mappings[i].segment);
+	nmappings = kept;
+}
+
 void *
 rs_shared(RsShared memory)
 {
@@ -173,16 +210,23 @@ rs_shared(RsShared memory)
 	if (!IsParallelWorker())
 		return memory.local;
 	Assert(memory.shared);
-	segment = dsm_find_mapping(memory.handle);
+	for (int i = 0; i < nmappings; i++)
+		if (mappings[i].handle == memory.handle)
+		{
+			mappings[i].job = jobs_done;
+			return dsm_segment_address(mappings[i].segment);
+		}
+	if (nmappings == MOST_MAPPINGS)
+		elog(ERROR, "a job of a training uses more than %d segments", MOST_MAPPINGS);
+	segment = dsm_attach(memory.handle);
 	if (segment == NULL)
-	{
-		segment = dsm_attach(memory.handle);
-		if (segment == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("could not map the shared memory of a training")));
-		dsm_pin_mapping(segment);	/* until the worker ends */
-	}
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("could not map the shared memory of a training")));
+	dsm_pin_mapping(segment);
+	mappings[nmappings].segment = segment;
+	mappings[nmappings].handle = memory.handle;
+	mappings[nmappings++].job = jobs_done;
 	return dsm_segment_address(segment);
 }
 
@@ -271,7 +315,8 @@ rs_team_run(RsTeam *team, const RsJob *job, const void *arg, Size size,
 	bool		alone = (team->pcxt == NULL || team->run->workers == 0);
 	TeamState  *state = alone ? &team->own : team->state;
 
-	Assert(size <= MOST_ARGUMENT);
+	if (size > MOST_ARGUMENT)
+		elog(ERROR, "the argument of job \"%s\" is too long", job->name);
 	memcpy(state->arg.bytes, arg, size);
 	state->nblocks = nblocks;
 	if (alone)
@@ -335,6 +380,7 @@ rs_train_worker(dsm_segment *seg, shm_toc *toc)
 		if (state->job == NO_MORE_JOBS)
 			break;
 		do_blocks(state, jobs[state->job], NULL);
+		unmap_unused();
 		BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
 		phase++;
 	}

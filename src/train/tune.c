@@ -47,15 +47,18 @@ drop(RsRun *run, Kept *kept)
 	MemoryContextDelete(kept->context);
 }
 
-/* A place for a part of so many bytes; the parts used longest ago make room. */
+/*
+ * A place for a part of so many bytes; the parts used longest ago make room, but
+ * not the newest ones, of which so many are in use.
+ */
 static Kept *
-make_room(RsRun *run, Size bytes)
+make_room(RsRun *run, Size bytes, int in_use)
 {
 	MemoryContext context;
 	MemoryContext old;
 	Kept	   *kept;
 
-	while (run->kept != NIL && rs_run_bytes(run) + (int64) bytes > run->memory_limit / 2)
+	while (list_length(run->kept) > in_use && rs_run_bytes(run) + (int64) bytes > run->memory_limit / 2)
 		drop(run, linitial(run->kept));
 	context = AllocSetContextCreate(run->validation->context, "recsys trial",
 									ALLOCSET_SMALL_SIZES);
@@ -109,7 +112,7 @@ get_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 
 		room.sweeps = run->policy->factors.sweeps;
 		found = make_room(run, sizeof(float) * settings->factors *
-						  ((Size) m->users.nrows + m->items.nrows));
+						  ((Size) m->users.nrows + m->items.nrows), 0);
 		piece.context = found->context;
 		found->factors = rs_factors_start(run, team, &piece, &room);
 	}
@@ -138,7 +141,7 @@ get_whole_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 		}
 	}
 	found = make_room(run, sizeof(float) * settings->factors *
-					  ((Size) piece.matrix->users.nrows + piece.matrix->items.nrows));
+					  ((Size) piece.matrix->users.nrows + piece.matrix->items.nrows), 0);
 	piece.context = found->context;
 	found->factors = rs_train_bpr(run, team, &piece, settings);
 	/* as the neighbours below */
@@ -149,7 +152,7 @@ get_whole_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 }
 
 static RsNeighborPart *
-get_neighbors(RsRun *run, RsTeam *team, const RsCoocSettings *settings)
+get_neighbors(RsRun *run, RsTeam *team, const RsCoocSettings *settings, int in_use)
 {
 	RsSplit		piece = *run->validation;
 	RsParts		one = {0};
@@ -167,7 +170,7 @@ get_neighbors(RsRun *run, RsTeam *team, const RsCoocSettings *settings)
 		}
 	}
 	found = make_room(run, (Size) piece.matrix->items.nrows * settings->neighbors *
-					  sizeof(RsNeighbor));
+					  sizeof(RsNeighbor), in_use);
 	piece.context = found->context;
 	found->neighbors = rs_train_neighbors(run, team, &piece, settings);
 	/* an evaluation shares them, which is to go with the same context */
@@ -240,7 +243,8 @@ try_policy(RsRun *run, RsPolicy *policy, int64 users, const char *metric, int k,
 	else if (rs_has_factors(policy->method))
 		parts.factors = list_make1(get_factors(run, team, &policy->factors));
 	if (rs_has_neighbors(policy->method))
-		parts.neighbors = list_make1(get_neighbors(run, team, &policy->neighbors));
+		parts.neighbors = list_make1(get_neighbors(run, team, &policy->neighbors,
+													 rs_has_factors(policy->method)));
 	sample.parts = &parts;
 	sample.bot = rs_split_sample(run, &sample, users);
 	ev = rs_evaluate_split(run, team, &sample, list_make1(policy));

@@ -122,7 +122,7 @@ run_explicit(Bench *b)
 static void
 run_bpr(Bench *b)
 {
-	RsBprModel	model = {b->user.factor, b->item.factor, b->item.bias};
+	RsBprModel	model = {b->user.factor, b->item.factor, b->item.bias, NULL};
 	RsBprLoss	loss = {0, 0};
 	int			parts = b->plan.parts;
 	int			stratum;

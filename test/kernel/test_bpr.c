@@ -73,6 +73,7 @@ make_world(uint32_t nusers, uint32_t nitems, int factors,
 	w.model.item = random_floats((size_t) nitems * factors);
 	w.model.bias = make_room(nitems, sizeof(float));
 	memset(w.model.bias, 0, nitems * sizeof(float));
+	w.model.tick = NULL;
 	w.plan.parts = rs_bpr_parts(nusers, nitems);
 	w.plan.part = make_room(nitems, sizeof(uint8_t));
 	w.plan.start = make_room(w.plan.parts + 1, sizeof(uint32_t));

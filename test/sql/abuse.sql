@@ -150,6 +150,12 @@ SELECT recsys.alter_recommender('owned', repeatable => true);
 SELECT who, count(*) FROM abuse.seen GROUP BY who;
 SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'owned'::regnamespace;
 
+-- an estimate of nothing, and of what no machine holds
+SELECT * FROM recsys._train_estimate(NULL, NULL, NULL, 1, 1, 1, 1, 1);
+SELECT * FROM recsys._train_estimate('mine', NULL, NULL, NULL, 1, 1, 1, 1);
+SELECT * FROM recsys._train_estimate('mine', NULL, NULL, 1, 1e19, 1, 1, 1);
+SELECT * FROM recsys._train_estimate('mine', NULL, NULL, 1, 1, 'NaN', 1, 1);
+
 SELECT recsys.drop_recommender(r, cascade => true) FROM unnest('{mine,meddling,"o''Shop \"x\"",owned}'::name[]) r;
 SELECT format('REVOKE CREATE ON DATABASE %I FROM regress_recsys_owner', current_database()) \gexec
 DROP SCHEMA abuse CASCADE;

@@ -149,6 +149,14 @@ is($err, '', 'fifty retrains in a session');
 cmp_ok($late, '<', $early * 1.1 + 200000, 'fifty retrains in a session: its memory does not grow');
 is($late_segments, $early_segments, 'fifty retrains in a session: nor its shared memory');
 
+# --- memory of the server's own reserve has been used before ---
+
+$again = trained('exact', 0);
+$node->append_conf('postgresql.conf', "min_dynamic_shared_memory = '64MB'\n");
+$node->restart;
+is(trained('exact', 2), $again, "the server's reserve: the same bytes, run $_") for 1, 2;
+$node->append_conf('postgresql.conf', "min_dynamic_shared_memory = 0\n");
+
 # --- where they cannot be had ---
 
 $again = trained('default', 0);
