@@ -112,6 +112,10 @@ BEGIN
 		RAISE EXCEPTION 'setting "never_bots" must be an array of user ids' USING ERRCODE = '22023';
 	END IF;
 	FOREACH k IN ARRAY ARRAY['future_tolerance', 'repeat_window', 'popularity_half_life', 'weight_half_life'] LOOP
+		IF jsonb_typeof(settings -> k) NOT IN ('string', 'null') THEN
+			RAISE EXCEPTION 'setting "%" is %, must be an interval', k, settings -> k
+				USING ERRCODE = '22023', HINT = 'With its unit, for example "90 days".';
+		END IF;
 		BEGIN
 			IF k LIKE '%half_life' AND (settings ->> k)::interval NOT BETWEEN interval '1 second' AND interval '1000 years' THEN
 				RAISE EXCEPTION 'setting "%" is "%", must be from 1 second to 1000 years', k, settings ->> k USING ERRCODE = '22023';

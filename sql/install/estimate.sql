@@ -63,7 +63,7 @@ BEGIN
 		'SELECT e.* FROM recsys._expected_counts(%L, %L) e', estimate.recommender, exact))
 		e (rows float8, users float8, items float8, user_width float8, item_width float8);
 	counted := format(CASE WHEN exact THEN '%s rows, %s users and %s items, counted'
-		ELSE 'at most %s rows, %s users and %s items, by the statistics of the last ANALYZE' END, c.rows, c.users, c.items);
+		ELSE 'about %s rows, %s users and %s items, by the planner''s statistics: ANALYZE the source, or exact => true, for better ones' END, c.rows, c.users, c.items);
 	-- the last run of the same policy that came to its end
 	SELECT t.run_id, s.rows_in INTO previous
 	FROM recsys.training_run t JOIN recsys.training_stage s ON s.run_id = t.run_id AND s.stage = 'load'

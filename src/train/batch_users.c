@@ -49,7 +49,7 @@ check_users_query(const RsListing *listing)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("for_users must be one query of one column"),
-				 errhint("For example 'SELECT customer_id FROM customer WHERE active'.")));
+				 errhint("For example 'SELECT customer_id FROM public.customer WHERE active'.")));
 	SPI_freeplan(plan);
 	return query;
 }
@@ -113,6 +113,12 @@ add_target(RsLists *l, uint32 user, const RsHistory *h)
 	t.user = user;
 	t.nhistory = h->n;
 	t.weight = h->n;
+	if (l->m->fold.kind == RS_KIND_RATING)
+	{
+		/* what the history has are ratings */
+		t.nrated = t.nhistory;
+		t.rating = t.weight;
+	}
 	t.hidden = 2 * (uint64) h->n;
 	memcpy(space, h->column, h->n * sizeof(uint32));
 	memcpy(space + t.weight, h->weight, h->n * sizeof(float));

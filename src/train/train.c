@@ -379,6 +379,11 @@ stage_train_all(RsRun *run, bool before_cutoff, RsStageResult *result)
 
 	need(run->loaded, "load");
 	need(!before_cutoff || run->has_cutoff, "split");
+	if (run->policy->factors.early_stop > 0 && run->policy->stopped_at == 0)
+		ereport(NOTICE,
+				(errmsg("policy \"%s\" is trained for all of its %d sweeps: nothing was held out to stop early by",
+						NameStr(run->policy->name), run->policy->factors.sweeps),
+				 errhint("CALL recsys.retrain with evaluate => true.")));
 	run->final = rs_split_make(run, false, before_cutoff ? run->cutoff : DT_NOEND, DT_NOEND);
 	run->final->bot = rs_find_bots(run, run->final->context, run->final->cutoff);
 	m = run->final->matrix = rs_matrix_make(run, run->final);

@@ -51,24 +51,25 @@ receive(const Datum *values, const bool *isnull, void *arg)
 	warm->known[column] = true;
 }
 
-/* Whether the live model is of the run's policy and number of factors. */
-static bool
-live_model_fits(const RsRun *run)
+/* The newest model of the run's policy and number of factors; 0 = none. */
+static int64
+earlier_model(const RsRun *run)
 {
-	Oid			types[] = {INT8OID, NAMEOID, INT4OID};
+	Oid			types[] = {NAMEOID, NAMEOID, INT4OID};
+	Oid			result = INT8OID;
 	Datum		args[3];
 
-	args[0] = Int64GetDatum(run->recommender->live_model_id);
+	args[0] = NameGetDatum(&run->recommender->name);
 	args[1] = NameGetDatum(&run->policy->name);
 	args[2] = Int32GetDatum(run->policy->factors.factors);
-	if (SPI_execute_with_args("SELECT FROM recsys.model m JOIN recsys.model_gram g USING (model_id)"
-							  " WHERE m.model_id = $1 AND m.policy = $2 AND g.factors = $3",
-							  3, types, args, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the live model");
-	return SPI_processed == 1;
+	if (rs_spi_select("SELECT m.model_id FROM recsys.model m JOIN recsys.model_gram g USING (model_id)"
+					  " WHERE m.recommender = $1 AND m.policy = $2 AND m.status = 'ready' AND g.factors = $3"
+					  " ORDER BY m.model_id DESC LIMIT 1", 3, types, args, 1, &result) == 0)
+		return 0;
+	return DatumGetInt64(rs_spi_value(0, 1));
 }
 
-/* NULL where the policy does not ask for it, or no live model fits. */
+/* NULL where the policy does not ask for it, or no earlier model fits. */
 RsWarm *
 rs_warm_read(RsRun *run, const RsSplit *split)
 {
@@ -77,11 +78,12 @@ rs_warm_read(RsRun *run, const RsSplit *split)
 	int			factors = run->policy->factors.factors;
 	Reader		reader;
 	RsWarm	   *warm;
+	int64		model_id;
 
-	if (!run->policy->factors.warm_start || !live_model_fits(run))
+	if (!run->policy->factors.warm_start || (model_id = earlier_model(run)) == 0)
 		return NULL;
 	warm = MemoryContextAllocZero(split->context, sizeof(RsWarm));
-	warm->model_id = run->recommender->live_model_id;
+	warm->model_id = model_id;
 	warm->factors = factors;
 	warm->known = rs_run_alloc_in(run, split->context, nitems, "factors to start from");
 	memset(warm->known, 0, nitems);

@@ -205,6 +205,13 @@ SELECT recsys.train('rating_odd', 'ratings') IS NOT NULL AS ratings, recsys.trai
 SELECT bool_and(score > '-Infinity' AND score < 'Infinity') AS finite, count(*) FROM rating_odd.recommend(3, k => 100, policy => 'stiff');
 SELECT recsys.train('rating_odd', 'bare'); \echo :SQLSTATE
 
+-- lists for all are those of serving
+SELECT recsys.train('rating_r', 'ratings') IS NOT NULL AS trained;
+SELECT recsys.recommend_all('rating_r', k => 7, policy => 'ratings') > 0 AS written;
+SELECT count(*) FILTER (WHERE source = 'factor') > 0 AS rated, count(*) FILTER (WHERE different) AS different
+FROM (SELECT l.source, r IS NULL OR (r.score, r.source, r.reason) IS DISTINCT FROM (l.score, l.source, l.reason) AS different
+	FROM rating_r.recommendation l LEFT JOIN LATERAL rating_r.recommend(l.user_id, 7, policy => 'ratings') r ON (r.rank, r.item_id) = (l.rank, l.item_id)) d;
+
 -- only where feedback is explicit
 SELECT recsys.create_policy('rating_r', 'bad', 'explicit', '{"alpha0": 1}'); \echo :SQLSTATE
 SELECT recsys.create_policy('rating_r', 'bad', 'explicit', '{"nu": 3}'); \echo :SQLSTATE
