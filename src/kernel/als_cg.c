@@ -21,7 +21,6 @@
 
 #include "als.h"
 #include "als_cg.h"
-#include "eigen.h"
 #include "simd.h"
 
 /* rows turned at once: a multiple of the tiles' rows */
@@ -73,7 +72,7 @@ rs_als_basis(int factors, const float *gram, RsEigen eigen, double *work,
 			return -1;
 		work[i] = gram[i];
 	}
-	if ((eigen != NULL ? eigen : rs_eigen) (factors, work, value,
+	if (eigen(factors, work, value,
 											value + factors) != 0)
 		return -1;
 

@@ -34,8 +34,10 @@
 #include <stdint.h>
 
 /*
- * LAPACK's eigenvectors, or NULL for rs_eigen, which is slower for more than
- * about 100 factors; the interface is rs_eigen's.
+ * Eigenvalues and eigenvectors, by LAPACK: a is symmetric, n x n, row-major,
+ * both triangles given.  Row i of it becomes the unit eigenvector of value[i];
+ * the order is any.  work has room for 3 * n doubles.  Returns 0, or -1 if a is
+ * not finite.
  */
 typedef int (*RsEigen) (int n, double *a, double *value, double *work);
 

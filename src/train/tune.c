@@ -121,12 +121,25 @@ get_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 	return found->factors;
 }
 
+/* Shares a part with the workers here, so that it goes with its own context. */
+static void
+share_kept(RsRun *run, RsSplit piece, const Kept *kept)
+{
+	RsParts		one = {0};
+
+	if (kept->factors)
+		one.factors = list_make1(kept->factors);
+	if (kept->neighbors)
+		one.neighbors = list_make1(kept->neighbors);
+	piece.parts = &one;
+	rs_parts_share(run, &piece);
+}
+
 /* Factors that cannot be trained in pieces, from those kept or anew. */
 static RsFactorPart *
 get_whole_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 {
 	RsSplit		piece = *run->validation;
-	RsParts		one = {0};
 	Kept	   *found;
 	ListCell   *cell;
 
@@ -144,10 +157,7 @@ get_whole_factors(RsRun *run, RsTeam *team, const RsFactorSettings *settings)
 					  ((Size) piece.matrix->users.nrows + piece.matrix->items.nrows), 0);
 	piece.context = found->context;
 	found->factors = rs_train_bpr(run, team, &piece, settings);
-	/* as the neighbours below */
-	one.factors = list_make1(found->factors);
-	piece.parts = &one;
-	rs_parts_share(run, &piece);
+	share_kept(run, piece, found);
 	return found->factors;
 }
 
@@ -155,7 +165,6 @@ static RsNeighborPart *
 get_neighbors(RsRun *run, RsTeam *team, const RsCoocSettings *settings, int in_use)
 {
 	RsSplit		piece = *run->validation;
-	RsParts		one = {0};
 	Kept	   *found;
 	ListCell   *cell;
 
@@ -173,10 +182,7 @@ get_neighbors(RsRun *run, RsTeam *team, const RsCoocSettings *settings, int in_u
 					  sizeof(RsNeighbor), in_use);
 	piece.context = found->context;
 	found->neighbors = rs_train_neighbors(run, team, &piece, settings);
-	/* an evaluation shares them, which is to go with the same context */
-	one.neighbors = list_make1(found->neighbors);
-	piece.parts = &one;
-	rs_parts_share(run, &piece);
+	share_kept(run, piece, found);
 	return found->neighbors;
 }
 

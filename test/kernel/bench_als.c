@@ -28,6 +28,7 @@
 
 #include "als.h"
 #include "als_cg.h"
+#include "eigen.h"
 #include "csr.h"
 #include "random.h"
 #include "simd.h"
@@ -235,7 +236,7 @@ peak(void)
 	return 0;
 }
 
-#define EIGEN NULL
+#define EIGEN rs_eigen
 
 #endif
 

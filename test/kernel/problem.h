@@ -10,6 +10,7 @@
 
 #include "als.h"
 #include "als_cg.h"
+#include "eigen.h"
 #include "simd.h"
 #include "test.h"
 
@@ -67,7 +68,7 @@ make_problem(int factors, size_t nrows, int others, int mean, double largest)
 	rs_gram(p.plain, others, factors, gram);
 	for (i = 0; i < square; i++)
 		p.gram[i] = (float) gram[i];
-	CHECK(rs_als_basis(factors, p.gram, NULL, gram, p.basis) == 0);
+	CHECK(rs_als_basis(factors, p.gram, rs_eigen, gram, p.basis) == 0);
 	memcpy(p.turned, p.plain, size * sizeof(float));
 	rs_als_rotate(factors, p.basis, others, p.work, p.turned);
 	memset(p.diagonal, 0, square * sizeof(float));

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * eigen.c
- *	  Eigenvalues and eigenvectors of a symmetric matrix.
+ *	  Eigenvalues and eigenvectors of a symmetric matrix, for tests that do
+ *	  without LAPACK.
  *
  * Householder reflections make the matrix tridiagonal, implicit QL steps make
  * it diagonal.  Vectors are rows throughout, so that every inner loop runs
@@ -11,7 +12,8 @@
  * 5.1.1, 8.3.1 and (QL instead of QR) 8.3.2.
  *
  * Limits: about 10 n^3 operations, nothing is blocked; the square of the
- * largest element must be a double.
+ * largest element must be a double; matrices whose eigenvalues spread over many
+ * magnitudes may not converge, so training takes LAPACK's.
  *
  *-------------------------------------------------------------------------
  */
