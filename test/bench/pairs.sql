@@ -3,6 +3,8 @@
 
 \set QUIET 1
 SET client_min_messages = warning;
+-- at 4 MB the second stage of a parallel DISTINCT can spill for minutes
+SET work_mem = '1 GB';
 SELECT split_part(:'pairs', '.', 1) AS schema \gset
 CREATE UNLOGGED TABLE :pairs AS
 SELECT DISTINCT user_id, item_id FROM :shop.interaction WHERE positive;
