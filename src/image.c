@@ -136,8 +136,7 @@ attach_factors(const RsImageHeader *h, RsFunnel *f)
 	f->fold.gram = get_part(h, RS_IMAGE_GRAM);
 	if (h->factors == 0)
 		return;
-	/* attaching writes nothing */
-	rs_index_attach(unconstify(void *, get_part(h, RS_IMAGE_INDEX)), h->nitems, h->width, &f->index);
+	rs_index_attach(get_part(h, RS_IMAGE_INDEX), h->nitems, h->width, &f->index);
 	f->fold.row = f->index.row;
 }
 

@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -250,7 +251,7 @@ read_names(RsImageReader *reader)
 {
 	RsImageHeader *h = &reader->p->header;
 	Oid			type = INT8OID;
-	Oid			text = TEXTOID;
+	Oid			column = TEXTOID;
 	Datum		model = Int64GetDatum(h->key.model_id);
 	StringInfoData bytes;
 
@@ -258,7 +259,7 @@ read_names(RsImageReader *reader)
 									" pg_catalog.jsonb_typeof(m.parameters -> 'settings' -> 'features')"
 									" WHEN 'object' THEN m.parameters -> 'settings' -> 'features' ELSE '{}' END) f (name)"
 									" WHERE m.model_id = $1 ORDER BY f.name COLLATE \"C\"",
-									1, &type, &model, 1, &text);
+									1, &type, &model, 1, &column);
 	if (h->nextra > RS_MOST_EXTRA)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

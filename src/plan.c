@@ -31,7 +31,7 @@
 
 #define KEPT_PLANS	256
 
-typedef struct Plan
+typedef struct KeptPlan
 {
 	uint64		key;			/* hash of all that follows */
 	char	   *query;
@@ -41,7 +41,7 @@ typedef struct Plan
 	SPIPlanPtr	plan;
 	uint64		transaction;	/* in which it was used last */
 	dlist_node	place;
-} Plan;
+} KeptPlan;
 
 static HTAB *plans = NULL;
 static dlist_head by_use = DLIST_STATIC_INIT(by_use);	/* latest first */
@@ -59,14 +59,14 @@ create_table(void)
 	HASHCTL		control = {0};
 
 	control.keysize = sizeof(uint64);
-	control.entrysize = sizeof(Plan);
+	control.entrysize = sizeof(KeptPlan);
 	control.hcxt = TopMemoryContext;
 	plans = hash_create("recsys plans", KEPT_PLANS, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	RegisterXactCallback(at_end_of_transaction, NULL);
 }
 
 static void
-forget(Plan *p)
+forget(KeptPlan *p)
 {
 	SPIPlanPtr	plan = p->plan;
 
@@ -83,7 +83,7 @@ trim(void)
 {
 	while (hash_get_num_entries(plans) >= KEPT_PLANS)
 	{
-		Plan	   *oldest = dlist_tail_element(Plan, place, &by_use);
+		KeptPlan	   *oldest = dlist_tail_element(KeptPlan, place, &by_use);
 
 		if (oldest->transaction == transaction)
 			break;
@@ -108,7 +108,7 @@ rs_plan(const char *query, int nargs, const Oid *types)
 	Size		length = strlen(query);
 	Oid			role = GetUserId();
 	uint64		key;
-	Plan	   *p;
+	KeptPlan	   *p;
 	SPIPlanPtr	plan;
 	bool		found;
 
