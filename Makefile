@@ -12,7 +12,7 @@ KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence cosine csr
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/filter.o \
-	src/history.o src/id_type.o src/idmap.o src/image.o src/image_build.o src/image_file.o src/image_parts.o \
+	src/history.o src/id_type.o src/idmap.o src/image.o src/image_build.o src/image_file.o src/image_parts.o src/image_users.o \
 	src/owner.o src/plan.o src/reason.o src/registry.o src/stream.o
 
 # recsys.so: every SQL-declared function; links no BLAS

@@ -32,6 +32,7 @@ typedef struct RsModel
 	Oid			schema;
 	int64		model_id;
 	bool		shared;			/* with other backends, by a file */
+	bool		uncommitted;	/* of a transaction that had not committed */
 	bool		partial;		/* row-level security may hide rows of it */
 	RsMethod	method;
 	RsFunnel	funnel;			/* fold.row and index.row are the same: rows by
@@ -62,6 +63,13 @@ extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsPolicyRow *
 /* the same, to be used until the given context goes */
 extern RsModel *rs_model_read(RsRecommender *r, Name policy, RsPolicyRow *row,
 							  MemoryContext until);
+
+/*
+ * The users that a model was trained on, as a model whose items they are: their
+ * ids, index and fold-in stand in the places of the items', and there is
+ * nothing else.  Only of a model with factors.
+ */
+extern RsModel *rs_model_users(RsRecommender *r, const RsModel *m);
 
 /* ---- image.c: what a model knows by id and by name ---- */
 
