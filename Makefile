@@ -18,7 +18,7 @@ COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/filter.o \
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
 	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/score.o \
-	src/similar.o src/demo_shop.o src/demo_shop_title.o \
+	src/similar.o src/users.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
@@ -31,7 +31,7 @@ TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o s
 
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric top_k cooccurrence check interaction definition \
-	policy quality detect_bots train progress estimate evaluate retrain batch tune serve demo_shop
+	policy quality detect_bots train progress estimate evaluate retrain batch tune serve questions demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)

@@ -123,7 +123,14 @@ extern int	rs_history_events(const RsRecommender *r);
  * quantity; and the event of such a row.
  */
 extern char *rs_log_columns(const RsRecommender *r);
+extern char *rs_log_measures(const RsRecommender *r);	/* all but the item */
 extern RsQuantified rs_log_row(RsIdMap *items, const Datum *values, const bool *isnull);
+
+/*
+ * Merges the log, as training does: items by the order of the ids, returns
+ * netted where they are.  Returns how many events are left.
+ */
+extern int	rs_merge_log(const RsRecommender *r, RsLog *e, RsMergeRule rule, int64 window);
 
 /*
  * History from these events, with their ages at an instant; owned items join
