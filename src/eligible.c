@@ -44,10 +44,10 @@ asked(const RsFilter *f, bool grouped)
 	initStringInfo(&sql);
 	if (!f->asks)
 		return sql.data;
-	appendStringInfoString(&sql, grouped ? ", min(c.category) AS category, max(c.released_at) AS released_at" :
+	appendStringInfoString(&sql, grouped ? ", min(c.category COLLATE \"C\") AS category, min(c.released_at) AS released_at" :
 						   ", c.category, c.released_at");
 	for (int i = 0; i < f->rules->nboosts; i++)
-		appendStringInfo(&sql, grouped ? ", max(pg_catalog.float8mul((\n%s\n), 1)) AS boost%d" :
+		appendStringInfo(&sql, grouped ? ", min(pg_catalog.float8mul((\n%s\n), 1)) AS boost%d" :
 						 ", pg_catalog.float8mul((\n%s\n), 1) AS boost%d", f->rules->boost[i], i);
 	return sql.data;
 }
@@ -123,8 +123,8 @@ check_columns(const RsFilter *f, Oid first)
 }
 
 /*
- * What a row says of an item.  Where the catalog has an item twice, its first
- * category, newest release and largest boosts hold, as when they are grouped.
+ * What a row says of an item.  Where the catalog has an item twice, the smallest
+ * of each value holds, as in training and as when they are grouped.
  */
 static void
 read_says(const RsFilter *f, uint64 row, RsEligible *e)
@@ -146,13 +146,14 @@ read_says(const RsFilter *f, uint64 row, RsEligible *e)
 			e->category = category;
 	}
 	value = SPI_getbinval(tuple, desc, 3, &isnull);
-	if (!isnull && DatumGetTimestampTz(value) > e->released)
+	if (!isnull && !TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(value)) &&
+		(e->released == RS_NO_RELEASE || DatumGetTimestampTz(value) < e->released))
 		e->released = DatumGetTimestampTz(value);
 	for (int i = 0; i < f->rules->nboosts; i++)
 	{
 		value = SPI_getbinval(tuple, desc, 4 + i, &isnull);
 		if (!isnull && !isnan(DatumGetFloat8(value)) &&
-			(isnan(e->boost[i]) || DatumGetFloat8(value) > e->boost[i]))
+			(isnan(e->boost[i]) || DatumGetFloat8(value) < e->boost[i]))
 			e->boost[i] = DatumGetFloat8(value);
 	}
 }

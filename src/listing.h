@@ -22,6 +22,7 @@ typedef struct RsEntry
 	double		score;			/* after boosts and freshness */
 	double		boost;			/* product of the boosts */
 	double		fresh;			/* what freshness added */
+	int64		order;			/* within its window */
 	uint32		category;		/* number within this list, or RS_UNGROUPED */
 	RsEligible	says;
 
@@ -65,6 +66,7 @@ typedef struct RsSupply
 	RsScoring	scoring;
 	bool		windowed;		/* batches must not depend on k */
 	RsStage		stage;
+	bool		started;
 	uint32	   *hidden;			/* columns, ascending */
 	uint32		nhidden;
 	RsIdMap    *skipped;		/* items that a pin or a stage has taken: NULL =
@@ -89,6 +91,9 @@ extern void rs_supply_open(RsSupply *s, RsRequest *q, bool windowed);
 /* leaves an item out from now on */
 extern void rs_supply_skip(RsSupply *s, Datum item);
 
+/* is an item one that this list must not have, or has had? */
+extern bool rs_supply_left_out(const RsSupply *s, Datum item, uint32 column);
+
 /* the entry of an item whatever the stage: for pins, and to explain it */
 extern void rs_supply_entry(RsSupply *s, Datum item, RsEntry *out);
 
@@ -101,6 +106,8 @@ extern bool rs_supply_next(RsSupply *s, int64 wanted, RsEntries *out);
 /* A list in the making. */
 typedef struct RsListing
 {
+	bool		keep_rest;		/* the caller's: what is not placed is deferred
+								 * even where the list is full */
 	RsRequest  *q;
 	RsSupply	supply;
 	int64		most;			/* places wanted */
@@ -108,6 +115,9 @@ typedef struct RsListing
 	RsEntry    *pin;			/* those that may be listed, by position */
 	RsEntries	listed;
 	RsEntries	deferred;		/* passed over by max_per_category */
+	int64		before_deferred;	/* places filled before them, 0 = none of them
+									 * is placed */
+	bool		filed;			/* some rule looks at categories */
 	bool		has_best;
 	double		best;			/* score, boosted, of the first window */
 	int			ncategories;

@@ -57,10 +57,10 @@ enum
 
 /* Appends to a list of texts. */
 static void
-add_text(char ***list, int *n, Datum text)
+add_text(char ***list, int *n, Datum value)
 {
 	*list = *n == 0 ? palloc(sizeof(char *)) : repalloc(*list, (*n + 1) * sizeof(char *));
-	(*list)[(*n)++] = TextDatumGetCString(text);
+	(*list)[(*n)++] = TextDatumGetCString(value);
 }
 
 /*
@@ -68,14 +68,14 @@ add_text(char ***list, int *n, Datum text)
  * run.
  */
 static Datum
-item_of_text(const RsRecommender *r, Datum text)
+item_of_text(const RsRecommender *r, Datum id)
 {
 	Oid			type = getBaseType(r->item_type);
 	Oid			input;
 	Oid			param;
 
 	getTypeInputInfo(type, &input, &param);
-	return OidInputFunctionCall(input, TextDatumGetCString(text), param, -1);
+	return OidInputFunctionCall(input, TextDatumGetCString(id), param, -1);
 }
 
 static void

@@ -210,8 +210,8 @@ rs_supply_skip(RsSupply *s, Datum item)
 }
 
 /* Is an item one that this list must not have, or has had? */
-static bool
-is_left_out(const RsSupply *s, Datum item, uint32 column)
+bool
+rs_supply_left_out(const RsSupply *s, Datum item, uint32 column)
 {
 	const RsRules *rules = s->q->rules;
 
@@ -247,7 +247,7 @@ ready_candidates(RsSupply *s)
 		RsEntry    *e = &s->ready.entry[s->ready.n];
 		Datum		item = rs_model_item(q->m, c[i].item);
 
-		if (is_left_out(s, item, c[i].item))
+		if (rs_supply_left_out(s, item, c[i].item))
 			continue;
 		start_entry(e, item, c[i].item);
 		describe_candidate(q, &c[i], e);
@@ -258,7 +258,7 @@ ready_candidates(RsSupply *s)
 	{
 		RsEntry    *e = &s->ready.entry[s->ready.n];
 
-		if (is_left_out(s, fresh[i].item, RS_NO_ID))
+		if (rs_supply_left_out(s, fresh[i].item, RS_NO_ID))
 			continue;
 		*e = fresh[i];
 		e->raw = rank_entry(q, e);
@@ -288,7 +288,7 @@ ready_item(RsSupply *s, Datum item, const RsEligible *says)
 	uint32		column = rs_model_find(s->q->m, item);
 	RsEntry    *e;
 
-	if (column == RS_NO_ID || is_left_out(s, item, column) ||
+	if (column == RS_NO_ID || rs_supply_left_out(s, item, column) ||
 		is_among(column, s->candidate, s->ncandidates))
 		return;
 	e = rs_entries_grow(&s->ready, 1);
@@ -306,6 +306,8 @@ static void
 start_set(RsSupply *s, bool checked)
 {
 	qsort(s->ready.entry, s->ready.n, sizeof(RsEntry), compare_raw);
+	for (int64 i = 0; i < s->ready.n; i++)
+		s->ready.entry[i].raw = Min(s->ready.entry[i].raw, s->last_score);
 	s->stage = RS_STAGE_SET;
 	s->checked = checked;
 	s->next = 0;
@@ -371,7 +373,7 @@ next_popular(RsSupply *s, int64 wanted, RsEntries *out)
 		s->any = true;
 		s->last_score = f->popularity[column];
 		s->last_column = column;
-		if (is_left_out(s, item, column))
+		if (rs_supply_left_out(s, item, column))
 			continue;
 		start_entry(e, item, column);
 		score_entry(s, e);
@@ -380,19 +382,13 @@ next_popular(RsSupply *s, int64 wanted, RsEntries *out)
 	}
 }
 
-/*
- * Scores all items; those that must not be listed, or have been handed out, get
- * -infinity.
- */
+/* Scores all items; those that must not come, or have come, get -infinity. */
 static void
 score_all(RsSupply *s)
 {
 	RsRequest  *q = s->q;
 
-	if (q->score == NULL)
-		rs_score_items(q);
-	for (uint32 i = 0; i < s->nhidden; i++)
-		q->score[s->hidden[i]] = -INFINITY;
+	rs_score_items(q);
 	for (uint32 i = 0; i < s->ncandidates; i++)
 		q->score[s->candidate[i]] = -INFINITY;
 }
@@ -418,7 +414,7 @@ next_scored(RsSupply *s, int64 wanted, RsEntries *out)
 		s->last_column = column;
 		if (s->scoring == RS_BY_EVIDENCE)
 			s->last_score = best[s->next].score;
-		if (is_left_out(s, item, column))
+		if (rs_supply_left_out(s, item, column))
 			continue;
 		start_entry(e, item, column);
 		score_entry(s, e);
@@ -447,14 +443,15 @@ ready_unknown(RsSupply *s, int64 wanted)
 	s->ready.n = 0;
 	s->next = 0;
 	s->unknown = PG_INT32_MAX;
-	n = rs_filter_unknown(q->filter, q->m, q->only, Min(wanted, PG_INT32_MAX), &found);
+	n = rs_filter_unknown(q->filter, q->m, q->only,
+						  q->only == NULL ? Min(wanted, PG_INT32_MAX) : PG_INT32_MAX, &found);
 	if (n == wanted && q->only == NULL)
 		s->unknown = n;
 	for (int64 i = had; i < n; i++)
 	{
 		RsEntry    *e;
 
-		if (is_left_out(s, found[i].item, RS_NO_ID))
+		if (rs_supply_left_out(s, found[i].item, RS_NO_ID))
 			continue;
 		e = rs_entries_grow(&s->ready, 1);
 		start_entry(e, found[i].item, RS_NO_ID);
@@ -464,25 +461,32 @@ ready_unknown(RsSupply *s, int64 wanted)
 	}
 }
 
-/* The stage has ended: readies the next one. */
+/* The stage has ended: starts the next one. */
 static void
 next_stage(RsSupply *s)
 {
+	if (s->stage == RS_STAGE_CANDIDATES && drive_by_catalog(s))
+		return;
 	s->ready.n = 0;
 	s->next = 0;
 	s->batch = 0;
 	s->checked = false;
-	if (s->stage == RS_STAGE_CANDIDATES && drive_by_catalog(s))
-		return;
-	s->stage++;
-	if (s->stage == RS_STAGE_SET)
-		s->stage = RS_STAGE_ALL;
-	else if (s->stage == RS_STAGE_ALL)
-		s->stage = RS_STAGE_UNKNOWN;
-	if (s->stage == RS_STAGE_ALL && s->scoring != RS_BY_POPULARITY)
-		score_all(s);
-	if (s->stage == RS_STAGE_UNKNOWN)
-		s->checked = true;
+	switch (s->stage)
+	{
+		case RS_STAGE_CANDIDATES:
+			score_all(s);
+			s->stage = RS_STAGE_ALL;
+			break;
+		case RS_STAGE_SET:
+		case RS_STAGE_ALL:
+			s->stage = RS_STAGE_UNKNOWN;
+			s->checked = true;
+			break;
+		case RS_STAGE_UNKNOWN:
+		case RS_STAGE_END:
+			s->stage = RS_STAGE_END;
+			break;
+	}
 }
 
 /* ---- the doors ---- */
@@ -496,6 +500,7 @@ rs_supply_open(RsSupply *s, RsRequest *q, bool windowed)
 	memset(s, 0, sizeof(*s));
 	s->q = q;
 	s->windowed = windowed;
+	s->last_score = INFINITY;
 	read_hidden(s);
 	if (q->h->n == 0 || method == RS_POPULARITY)
 		s->scoring = RS_BY_POPULARITY;
@@ -566,14 +571,23 @@ next_of_stage(RsSupply *s, int64 wanted, RsEntries *out)
 	return false;
 }
 
+/* Readies the first stage; what is pinned has been skipped before. */
+static void
+start(RsSupply *s)
+{
+	s->started = true;
+	if (s->q->only != NULL)
+		ready_only(s);
+	else if (s->stage == RS_STAGE_CANDIDATES)
+		ready_candidates(s);
+}
+
 bool
 rs_supply_next(RsSupply *s, int64 wanted, RsEntries *out)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (s->q->only != NULL && s->stage < RS_STAGE_SET)
-		ready_only(s);
-	else if (s->stage == RS_STAGE_CANDIDATES && s->candidate == NULL)
-		ready_candidates(s);
+	if (!s->started)
+		start(s);
 	while (!next_of_stage(s, wanted, out))
 	{
 		if (s->stage == RS_STAGE_END)
@@ -581,7 +595,7 @@ rs_supply_next(RsSupply *s, int64 wanted, RsEntries *out)
 		next_stage(s);
 	}
 	if (out->n > 0 && s->stage != RS_STAGE_ALL)
-		s->last_score = out->entry[out->n - 1].raw;
+		s->last_score = Min(s->last_score, out->entry[out->n - 1].raw);
 	s->seen += out->n;
 	return true;
 }
