@@ -61,7 +61,7 @@ create_table(void)
 	control.keysize = sizeof(uint64);
 	control.entrysize = sizeof(KeptPlan);
 	control.hcxt = TopMemoryContext;
-	plans = hash_create("recsys plans", KEPT_PLANS, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	plans = hash_create("recsys kept plans", KEPT_PLANS, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	RegisterXactCallback(at_end_of_transaction, NULL);
 }
 
