@@ -17,7 +17,7 @@ COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/eligible.o src/fil
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
-	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/list.o src/supply.o src/fresh.o src/rules.o src/score.o \
+	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/list.o src/supply.o src/fresh.o src/rules.o src/score.o src/image_door.o \
 	src/similar.o src/users.o src/questions.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 
