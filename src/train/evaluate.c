@@ -5,7 +5,7 @@
  *
  * Scores come from the code that serves: the user's vector is solved from the
  * history at the cutoff, the neighbours' evidence is gathered from the same
- * history, and the lists are those that serving makes of both (ranker.h).
+ * history, and the lists are those that serving makes of both (lister.h).
  * Full ranking over all items known in train, never a sample of them.
  *
  * This backend prepares users a batch at a time, in shared memory; the team
@@ -73,7 +73,7 @@ result_columns(const EvaluateArg *a, ListResult *result)
 typedef struct EvaluateScratch
 {
 	const EvaluateArg *arg;
-	RsRanker   *ranker;
+	RsLister   *lister;
 	const RsTarget *target;
 	const uint32 *pool;
 	const int  *lengths;
@@ -88,7 +88,7 @@ evaluate_begin(const void *arg)
 	EvaluateScratch *s = palloc(sizeof(EvaluateScratch));
 
 	s->arg = a;
-	s->ranker = rs_ranker_make(&a->plan, &a->batch);
+	s->lister = rs_lister_make(&a->plan, &a->batch);
 	s->target = rs_shared(a->batch.target);
 	s->pool = rs_shared(a->batch.pool);
 	s->lengths = rs_shared(a->lengths);
@@ -175,7 +175,7 @@ evaluate_block(const void *arg, void *scratch, uint32 block)
 {
 	EvaluateScratch *s = scratch;
 
-	rs_ranker_block(s->ranker, block, measure_list, s);
+	rs_lister_block(s->lister, block, measure_list, s);
 }
 
 const RsJob rs_job_evaluate = {"evaluate", evaluate_begin, evaluate_block};
@@ -326,7 +326,7 @@ run_batch(Evaluator *e)
 	const RsTarget *target = batch->target.local;
 	const RsErrors *errors = e->arg.errors.local;
 
-	rs_team_run(e->team, &rs_job_evaluate, &e->arg, sizeof(e->arg), rs_ranker_blocks(batch));
+	rs_team_run(e->team, &rs_job_evaluate, &e->arg, sizeof(e->arg), rs_lister_blocks(batch));
 	for (uint32 i = 0; i < batch->n; i++)
 		for (int policy = 0; policy < e->ev->npolicies; policy++)
 		{
@@ -375,7 +375,7 @@ allocate(Evaluator *e, MemoryContext context)
 		a->errors = rs_share(run, context, sizeof(RsErrors) * a->plan.npolicies * most, "evaluation");
 		e->rating = rs_run_alloc_in(run, context, (longest + 1) * sizeof(RsRating), "evaluation");
 	}
-	rs_run_charge(run, rs_ranker_bytes(&a->plan) * (run->workers + 1), "evaluation");
+	rs_run_charge(run, rs_lister_bytes(&a->plan) * (run->workers + 1), "evaluation");
 }
 
 RsEvaluation *

@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
- * ranker.h
+ * lister.h
  *	  Lists for many users, by the processes of a team.
  *
  * The backend that trains makes a plan (what to rank by) and fills a batch
  * (whom to rank for) in shared memory; each process then takes blocks of the
- * batch's users through a ranker of its own.
+ * batch's users through a lister of its own.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef RS_RANKER_H
-#define RS_RANKER_H
+#ifndef RS_LISTER_H
+#define RS_LISTER_H
 
 #include "parts.h"
 #include "kernel/rank.h"
@@ -87,7 +87,7 @@ typedef struct RsBatch
 	uint64		room;
 } RsBatch;
 
-typedef struct RsRanker RsRanker;
+typedef struct RsLister RsLister;
 
 /*
  * Receives a list; target counts from the batch's first.  x is the user's
@@ -111,10 +111,10 @@ extern uint32 *rs_batch_space(const RsBatch *batch, uint64 columns);
 extern void rs_batch_add(RsBatch *batch, const RsTarget *target, uint64 columns);
 
 /* what a process needs besides shared memory */
-extern Size rs_ranker_bytes(const RsPlan *plan);
+extern Size rs_lister_bytes(const RsPlan *plan);
 
-extern RsRanker *rs_ranker_make(const RsPlan *plan, const RsBatch *batch);
-extern void rs_ranker_block(RsRanker *ranker, uint32 block, RsListed listed, void *arg);
-extern uint32 rs_ranker_blocks(const RsBatch *batch);
+extern RsLister *rs_lister_make(const RsPlan *plan, const RsBatch *batch);
+extern void rs_lister_block(RsLister *lister, uint32 block, RsListed listed, void *arg);
+extern uint32 rs_lister_blocks(const RsBatch *batch);
 
-#endif							/* RS_RANKER_H */
+#endif							/* RS_LISTER_H */

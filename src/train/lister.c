@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * ranker.c
+ * lister.c
  *	  Lists for many users, by the processes of a team.
  *
  * A block's work is shared among its lists: the neighbours' evidence is
@@ -19,7 +19,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "ranker.h"
+#include "lister.h"
 #include "kernel/simd.h"
 
 /* marked items of the users taken together, unless one user has more */
@@ -28,7 +28,7 @@
 /* 32-bit words of a batch, unless one user needs more */
 #define POOL_ROOM	(1024 * 1024)
 
-struct RsRanker
+struct RsLister
 {
 	const RsPlan *plan;
 	const RsBatch *batch;
@@ -254,12 +254,12 @@ marks_room(const RsPlan *plan)
 }
 
 Size
-rs_ranker_bytes(const RsPlan *plan)
+rs_lister_bytes(const RsPlan *plan)
 {
 	Size		room = rs_window_room(plan->k, plan->nitems);
 	Size		f = most_width(plan);
 
-	return sizeof(RsRanker) + plan->nitems * (3 * sizeof(float) + 1 + sizeof(int)) +
+	return sizeof(RsLister) + plan->nitems * (3 * sizeof(float) + 1 + sizeof(int)) +
 		marks_room(plan) * sizeof(RsMarked) +
 		room * (RS_RANK_USERS + 1) * sizeof(RsNear) + room * sizeof(float) +
 		(RS_RANK_PANEL + f) * RS_RANK_USERS * sizeof(float) +
@@ -272,10 +272,10 @@ huge_alloc(Size bytes)
 	return palloc_extended(Max(bytes, 1), MCXT_ALLOC_HUGE);
 }
 
-RsRanker *
-rs_ranker_make(const RsPlan *plan, const RsBatch *batch)
+RsLister *
+rs_lister_make(const RsPlan *plan, const RsBatch *batch)
 {
-	RsRanker   *r = palloc0(sizeof(RsRanker));
+	RsLister   *r = palloc0(sizeof(RsLister));
 	Size		nitems = plan->nitems;
 	Size		f = most_width(plan);
 
@@ -312,14 +312,14 @@ rs_ranker_make(const RsPlan *plan, const RsBatch *batch)
 }
 
 static inline const float *
-weights(const RsRanker *r, const RsTarget *t)
+weights(const RsLister *r, const RsTarget *t)
 {
 	return (const float *) (r->pool + t->weight);
 }
 
 /* At most so many marked items has a user. */
 static Size
-marks_needed(const RsRanker *r, const RsTarget *t)
+marks_needed(const RsLister *r, const RsTarget *t)
 {
 	Size		needed = t->nhidden;
 
@@ -341,7 +341,7 @@ marks_needed(const RsRanker *r, const RsTarget *t)
 
 /* Gathers the evidence of the neighbours for one user. */
 static void
-mark_user(RsRanker *r, int place)
+mark_user(RsLister *r, int place)
 {
 	const RsTarget *t = &r->target[r->place[place]];
 	RsRankUser *u = &r->user[place];
@@ -369,7 +369,7 @@ mark_user(RsRanker *r, int place)
 
 /* Solves the vectors of those with a history, and scans the catalog. */
 static void
-scan_users(RsRanker *r, const RsPlanFactors *p, RsRankFactors *f)
+scan_users(RsLister *r, const RsPlanFactors *p, RsRankFactors *f)
 {
 	RsFoldIn	fold = p->fold;
 	bool		ratings = (fold.kind == RS_KIND_RATING);
@@ -397,7 +397,7 @@ scan_users(RsRanker *r, const RsPlanFactors *p, RsRankFactors *f)
 
 /* The lists of all users by the policies with a part of the factors. */
 static void
-list_users(RsRanker *r, int factors, const RsRankFactors *f, RsListed listed, void *arg)
+list_users(RsLister *r, int factors, const RsRankFactors *f, RsListed listed, void *arg)
 {
 	for (int p = 0; p < r->plan->npolicies; p++)
 	{
@@ -425,7 +425,7 @@ list_users(RsRanker *r, int factors, const RsRankFactors *f, RsListed listed, vo
 
 /* All lists of the users taken together. */
 static void
-rank_users(RsRanker *r, RsListed listed, void *arg)
+rank_users(RsLister *r, RsListed listed, void *arg)
 {
 	r->used = 0;
 	for (int i = 0; i < r->n; i++)
@@ -444,14 +444,14 @@ rank_users(RsRanker *r, RsListed listed, void *arg)
 }
 
 uint32
-rs_ranker_blocks(const RsBatch *batch)
+rs_lister_blocks(const RsBatch *batch)
 {
 	return (batch->n + RS_RANK_USERS - 1) / RS_RANK_USERS;
 }
 
 /* Takes as many users together as there is room for their marks. */
 void
-rs_ranker_block(RsRanker *r, uint32 block, RsListed listed, void *arg)
+rs_lister_block(RsLister *r, uint32 block, RsListed listed, void *arg)
 {
 	uint32		end = Min((block + 1) * RS_RANK_USERS, r->batch->n);
 	uint32		next = block * RS_RANK_USERS;
