@@ -22,7 +22,8 @@ OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric
 TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o src/train/estimate.o \
 	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
 	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/explicit.o src/train/bpr.o \
-	src/train/neighbors.o src/train/lister.o src/train/evaluate.o src/train/outcome.o src/train/ratings.o \
+	src/train/neighbors.o src/train/facts.o src/train/view.o src/train/learn.o src/train/plan.o \
+	src/train/lister.o src/train/targets.o src/train/evaluate.o src/train/outcome.o src/train/ratings.o \
 	src/train/model.o src/train/batch.o src/train/batch_job.o src/train/batch_users.o \
 	src/train/store.o src/train/write.o src/train/progress.o src/train/stop.o src/train/tune.o src/train/warm.o
 
