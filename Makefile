@@ -6,7 +6,7 @@ MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
 KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr \
-	explicit fold_in group history merge metric rank rank_list rating returns score select simd stats topk window)
+	explicit fold_in group history index index_search merge metric rank rank_list rating returns score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/filter.o \
