@@ -6,7 +6,9 @@ MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
 KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr \
-	explicit fold_in group history index index_search merge metric rank rank_list rating returns score select simd stats topk window)
+	explicit feature fold_in funnel funnel_feature funnel_open group history index index_search \
+	linear linear_calibrate linear_loss linear_newton merge metric rank rank_list rating returns \
+	score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/filter.o \
