@@ -7,12 +7,16 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
+
+#include "kernel/feature.h"
 
 PG_FUNCTION_INFO_V1(recsys_check_id_type);
 PG_FUNCTION_INFO_V1(recsys_check_condition);

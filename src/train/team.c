@@ -35,6 +35,7 @@
 
 #include "als_job.h"
 #include "evaluate.h"
+#include "learn.h"
 #include "lists.h"
 #include "parts.h"
 #include "progress.h"
