@@ -223,8 +223,8 @@ allocate(Learner *l, RsSplit *split, const RsPolicy *policy, MemoryContext conte
 	Size		bytes;
 	uint32		most;
 
-	a->funnel = rs_view_share(run, context, split->parts, plan.nitems, plan.order,
-							  policy, &facts, NULL);
+	a->funnel = rs_view_share(run, context, split->parts, split->context,
+							  plan.nitems, plan.order, policy, &facts, NULL);
 	f = rs_view(&a->funnel);
 	a->with_hidden = run->recommender->repeatable;
 	a->has_time = run->recommender->has_time;

@@ -165,8 +165,8 @@ rs_plan_funnels(RsRun *run, MemoryContext context, RsPlan *plan,
 		{
 			RsSharedFacts facts = rs_facts_share(run, context, split->matrix, p, plan->order.local);
 
-			funnel[plan->nfunnels] = rs_view_share(run, context, split->parts, plan->nitems,
-												   plan->order, p, &facts, p->learned);
+			funnel[plan->nfunnels] = rs_view_share(run, context, split->parts, split->context,
+												   plan->nitems, plan->order, p, &facts, p->learned);
 			policy->funnel = plan->nfunnels++;
 		}
 		policy++;

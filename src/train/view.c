@@ -56,8 +56,9 @@ share_ranker(RsRun *run, MemoryContext context, const RsRanker *r)
 }
 
 RsPlanFunnel
-rs_view_share(RsRun *run, MemoryContext context, const RsParts *parts, uint32 nitems,
-			  RsShared order, const RsPolicy *policy, const RsSharedFacts *facts,
+rs_view_share(RsRun *run, MemoryContext context, const RsParts *parts,
+			  MemoryContext parts_context, uint32 nitems, RsShared order,
+			  const RsPolicy *policy, const RsSharedFacts *facts,
 			  const RsLearned *learned)
 {
 	RsPlanFunnel plan = {{0}};
@@ -83,7 +84,7 @@ rs_view_share(RsRun *run, MemoryContext context, const RsParts *parts, uint32 ni
 	{
 		f->fold = rs_part_fold(factors, nitems);
 		plan.gram = factors->shared_gram;
-		plan.index = rs_part_index(run, context, factors, nitems);
+		plan.index = rs_part_index(run, parts_context, factors, nitems);
 	}
 	if (learned != NULL)
 	{

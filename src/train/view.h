@@ -43,16 +43,17 @@ typedef struct RsPlanFunnel
 	RsShared	ranker;			/* mean, scale, weight by feature, doubles */
 } RsPlanFunnel;
 
-/* The index of a part's rows, made once. */
+/* The index of a part's rows, made once, in the part's own context. */
 extern RsShared rs_part_index(RsRun *run, MemoryContext context, RsFactorPart *part,
 							  uint32 nitems);
 
 /*
  * The funnel of a policy over parts that it belongs to, in shared memory; order
- * has the items, most popular first.  learned may be NULL.
+ * has the items, most popular first.  learned may be NULL.  What other funnels
+ * of the parts need too lives as long as they do, in their context.
  */
 extern RsPlanFunnel rs_view_share(RsRun *run, MemoryContext context, const RsParts *parts,
-								  uint32 nitems, RsShared order, const RsPolicy *policy,
+								  MemoryContext parts_context, uint32 nitems, RsShared order, const RsPolicy *policy,
 								  const RsSharedFacts *facts, const RsLearned *learned);
 
 /* as this process sees it */
