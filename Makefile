@@ -12,11 +12,12 @@ KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr \
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/filter.o \
-	src/history.o src/idmap.o src/owner.o src/reason.o src/registry.o src/stream.o
+	src/history.o src/id_type.o src/idmap.o src/image.o src/image_build.o src/image_file.o src/image_parts.o \
+	src/owner.o src/plan.o src/reason.o src/registry.o src/stream.o
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
-	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/score.o \
+	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/score.o src/image_door.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 

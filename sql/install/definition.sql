@@ -233,6 +233,7 @@ BEGIN
 	EXECUTE format('CREATE SCHEMA %I', recommender);
 	EXECUTE format('COMMENT ON SCHEMA %I IS %L', recommender, format('recommender over %s', source));
 	-- what a schema dropped by hand has left behind
+	PERFORM recsys._forget_images(recommender, NULL);
 	DELETE FROM recsys.recommender d WHERE d.recommender = r.recommender;
 	INSERT INTO recsys.recommender SELECT r.*;
 	PERFORM recsys._add_policies(recommender);
@@ -397,6 +398,7 @@ BEGIN
 				HINT = format('SELECT recsys.drop_recommender(%L, cascade => true) drops them too.', recommender);
 		END IF;
 	END IF;
+	PERFORM recsys._forget_images(recommender, NULL);
 	-- only while the schema is there may its owner write the registry
 	DELETE FROM recsys.recommender d WHERE d.recommender = drop_recommender.recommender;
 	IF cascade THEN

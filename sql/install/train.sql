@@ -107,6 +107,9 @@ BEGIN
 	UPDATE recsys.model m SET status = 'deleted' WHERE m.model_id = ANY (old);
 	DELETE FROM recsys.model_gram g WHERE g.model_id = ANY (old);
 	DELETE FROM recsys.ranker_weight w WHERE w.model_id = ANY (old);
+	-- of earlier ones too: an old snapshot may have read one after it was deleted
+	PERFORM recsys._forget_images(recommender, ARRAY(SELECT m.model_id FROM recsys.model m
+		WHERE m.recommender = _delete_old_models.recommender AND m.status = 'deleted'));
 	RETURN coalesce(cardinality(old), 0);
 END $$;
 COMMENT ON FUNCTION recsys._delete_old_models(name) IS
