@@ -86,8 +86,7 @@ find_strongest(ListsScratch *s, const RsTarget *t, RsListedItem *row, int n)
 /* A list has been made: say where its items come from. */
 static void
 keep_list(void *arg, uint32 target, int policy, bool with_hidden,
-		  const float *x, const RsScored *list, int n,
-		  const RsCandidate *candidate, int ncandidates)
+		  const float *x, const RsScored *list, int n)
 {
 	ListsScratch *s = arg;
 	RsListedItem *row = (RsListedItem *) rs_shared(s->arg->listed) + (Size) target * s->arg->plan.k;

@@ -111,8 +111,7 @@ count_new(const uint32 *relevant, uint32 nrelevant, const uint32 *owned, uint32 
 /* A list has been made: measure it. */
 static void
 measure_list(void *arg, uint32 target, int policy, bool with_hidden,
-			 const float *x, const RsScored *list, int n, const RsCandidate *candidate,
-			 int ncandidates)
+			 const float *x, const RsScored *list, int n)
 {
 	EvaluateScratch *s = arg;
 	const EvaluateArg *a = s->arg;

@@ -297,7 +297,7 @@ list_users(RsLister *r, int factors, const RsRankFactors *f, RsListed listed, vo
 											 policy->blend, hidden != 0, r->plan->k,
 											 &r->work, r->list);
 
-				listed(arg, r->place[i], p, hidden != 0, f ? u->x : NULL, r->list, n, NULL, 0);
+				listed(arg, r->place[i], p, hidden != 0, f ? u->x : NULL, r->list, n);
 			}
 			CHECK_FOR_INTERRUPTS();
 		}
@@ -350,7 +350,10 @@ fill_up(RsLister *r, const RsPlanPolicy *policy, int user, bool with_hidden, int
 	return n;
 }
 
-/* One user's list: the best candidates, then what the blend says of the rest. */
+/*
+ * One user's list: the best candidates, then what the blend says of the rest;
+ * of an unknown user all is by popularity, which is what the blend says then.
+ */
 static void
 list_ranked(RsLister *r, int p, int user, bool with_hidden, RsListed listed, void *arg)
 {
@@ -359,21 +362,22 @@ list_ranked(RsLister *r, int p, int user, bool with_hidden, RsListed listed, voi
 	RsFunnel   *f = &r->funnel[policy->funnel];
 	RsFunnelWork *w = r->funnel_work[policy->funnel];
 	RsCandidate *c = r->candidate[policy->funnel];
-	int			found = rs_funnel_candidates(f, w, u->hidden, with_hidden ? 0 : u->nhidden, c);
 	int			candidates = 0;
-	int			n;
+	int			n = 0;
 
-	rs_funnel_rank(f, w, c, found, NULL);
-	for (int i = 0; i < found && candidates < r->plan->k; i++)
+	if (r->target[r->place[user]].nhistory > 0)
 	{
-		if (r->items.barred != NULL && r->items.barred[c[i].item])
-			continue;
-		c[candidates] = c[i];
-		r->ranked[candidates].id = c[i].item;
-		r->ranked[candidates++].score = c[i].score;
+		candidates = rs_funnel_candidates(f, w, u->hidden, with_hidden ? 0 : u->nhidden, c);
+		rs_funnel_rank(f, w, c, candidates, NULL);
 	}
-	n = candidates < r->plan->k ? fill_up(r, policy, user, with_hidden, candidates) : candidates;
-	listed(arg, r->place[user], p, with_hidden, NULL, r->ranked, n, c, candidates);
+	for (; n < candidates && n < r->plan->k; n++)
+	{
+		r->ranked[n].id = c[n].item;
+		r->ranked[n].score = c[n].score;
+	}
+	if (n < r->plan->k)
+		n = fill_up(r, policy, user, with_hidden, n);
+	listed(arg, r->place[user], p, with_hidden, NULL, r->ranked, n);
 }
 
 /* The lists of all users by the policies with a ranker. */

@@ -98,12 +98,10 @@ typedef struct RsLister RsLister;
 
 /*
  * Receives a list; target counts from the batch's first.  x is the user's
- * vector, NULL where the list is made without factors.  The first ncandidates
- * of the list are the candidates of a ranker, which are given too.
+ * vector, NULL where the list is made without factors or by a ranker.
  */
 typedef void (*RsListed) (void *arg, uint32 target, int policy, bool with_hidden,
-						  const float *x, const RsScored *list, int n,
-						  const RsCandidate *candidate, int ncandidates);
+						  const float *x, const RsScored *list, int n);
 
 /* Parts as they are trained or read, for policies that they belong to. */
 extern RsPlan rs_plan_make(RsRun *run, MemoryContext context, const RsParts *parts,
