@@ -15,13 +15,13 @@ BEGIN ATOMIC
 			"shrinkage": 0, "votes": "one", "history_cap": 10000,
 			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
 			"early_stop": 0, "warm_start": false, "blend": 0.2,
-			"ranker": "linear", "ranker_lambda": 0.03, "neighbor_candidates": 200, "factor_candidates": 200, "popularity_candidates": 50,
-			"category_candidates": 50, "history_candidates": 200, "fresh_candidates": 20, "main_categories": 3, "recency_half_life": 30,
+			"ranker": "linear", "ranker_lambda": 0.03, "neighbor_candidates": 100, "factor_candidates": 100, "popularity_candidates": 25,
+			"category_candidates": 50, "history_candidates": 200, "fresh_candidates": 20, "main_categories": 3, "recency_half_life": 60,
 			"features": {}}'
 		WHEN 'explicit' THEN '{"factors": 48, "lambda": 1.2, "nu": 0.5, "bias_lambda": 3, "sweeps": 15, "initial_sd": null}'
 		WHEN 'bpr' THEN '{"factors": 48, "rounds": 50, "rate": 0.05, "ridge": 0.01, "exponent": 0, "item_bias": true, "initial_sd": null,
 			"alpha0": null, "lambda": 0.01, "nu": 1}'
-		END::pg_catalog.jsonb;
+		END::pg_catalog.jsonb || '{"rules": []}';
 END;
 COMMENT ON FUNCTION recsys._default_policy_settings(text) IS
 'settings of a method with their defaults; NULL for an unknown method';
@@ -199,6 +199,7 @@ BEGIN
 	END IF;
 	full_settings := recsys._check_policy_settings(method, coalesce(settings, '{}'));
 	PERFORM recsys._check_features(recommender, full_settings);
+	PERFORM recsys._check_rules(recommender, full_settings -> 'rules');
 	IF method = 'explicit' AND (recsys._recommender(recommender)).feedback <> 'explicit' THEN
 		RAISE EXCEPTION 'method explicit learns from ratings, and recommender "%" has implicit feedback', recommender
 			USING ERRCODE = '22023',
@@ -232,11 +233,12 @@ BEGIN
 	full_settings := recsys._check_policy_settings(old.method,
 		old.settings - coalesce(recsys._unused_settings(settings ->> 'similarity'), '{}') || coalesce(settings, '{}'));
 	PERFORM recsys._check_features(recommender, full_settings);
+	PERFORM recsys._check_rules(recommender, full_settings -> 'rules');
 	INSERT INTO recsys.policy VALUES (recommender, policy, old.version + 1, old.method, full_settings);
 	RETURN old.version + 1;
 END $$;
 COMMENT ON FUNCTION recsys.alter_policy(name, name, jsonb) IS
-'makes a new version of a policy with some settings changed; returns the version; models of the old one stay; settings that do not hold for a new similarity are dropped';
+'makes a new version of a policy with some settings changed; returns the version; models of the old one stay, and are served with the new one''s rules; settings that do not hold for a new similarity are dropped';
 
 CREATE FUNCTION recsys.drop_policy(recommender name, policy name) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
