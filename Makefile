@@ -28,7 +28,7 @@ TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o s
 
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric top_k cooccurrence check interaction definition \
-	policy quality detect_bots train progress estimate evaluate retrain batch tune serve demo_shop
+	policy quality detect_bots train progress estimate evaluate retrain batch tune serve log demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
