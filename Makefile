@@ -6,11 +6,14 @@ MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
 KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr \
-	explicit fold_in group history merge metric rank rank_list rating returns score select simd stats topk window)
+	explicit feature fold_in funnel funnel_feature funnel_open group history index index_search \
+	linear linear_calibrate linear_loss linear_newton merge metric rank rank_list rating returns \
+	score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/filter.o \
-	src/history.o src/idmap.o src/owner.o src/reason.o src/registry.o src/stream.o
+	src/history.o src/id_type.o src/idmap.o src/image.o src/image_build.o src/image_file.o src/image_parts.o \
+	src/owner.o src/plan.o src/reason.o src/registry.o src/stream.o
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \

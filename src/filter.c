@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "plan.h"
 #include "serve.h"
 
 #define FIRST_PARAMETER 2		/* $1 is the array of items */
@@ -232,14 +233,10 @@ static SPIPlanPtr
 prepare(RsFilter *f, const char *query)
 {
 	Oid		   *types = palloc((f->nparams + 1) * sizeof(Oid));
-	SPIPlanPtr	plan;
 
 	types[0] = f->array_type;
 	memcpy(types + 1, f->types, f->nparams * sizeof(Oid));
-	plan = SPI_prepare(query, f->nparams + 1, types);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the filter: %s", SPI_result_code_string(SPI_result));
-	return plan;
+	return rs_plan(query, f->nparams + 1, types);
 }
 
 void
@@ -263,16 +260,18 @@ rs_filter_fresh(RsFilter *f, const RsModel *m, RsIdMap *hidden, RsIdMap *only,
 	Datum	   *values = palloc((nhidden + 1) * sizeof(Datum));
 	uint64		rows;
 	int			n = 0;
+	int			model;
 
 	if (!f->r->has_catalog || limit <= 0)
 		return 0;
 	for (int i = 0; i < nhidden; i++)
 		values[i] = rs_idmap_datum(hidden, i);
+	model = bind(f, INT8OID, Int64GetDatum(m->model_id));
 	execute(f, prepare(f, psprintf("SELECT t.item_id FROM %s.catalog t WHERE %s AND t.item_id <> ALL ($1)"
 								   " AND NOT EXISTS (SELECT FROM %s.popularity p"
-								   "  WHERE p.model_id = " INT64_FORMAT " AND p.item_id = t.item_id)"
+								   "  WHERE p.model_id = $%d AND p.item_id = t.item_id)"
 								   " GROUP BY t.item_id ORDER BY max(t.released_at) DESC NULLS LAST, t.item_id%s",
-								   f->r->schema, eligible(f), f->r->schema, m->model_id,
+								   f->r->schema, eligible(f), f->r->schema, model,
 								   only == NULL ? psprintf(" LIMIT " INT64_FORMAT, limit) : "")),
 			values, nhidden);
 	rs_check_columns(SPI_tuptable->tupdesc, 1, &f->r->item_type);

@@ -176,29 +176,53 @@ hide_rows(const RsRecommender *r, const char *query, Datum user,
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Keeps of merged events what the model can score from. */
+/* Room for a history of so many items. */
 static void
-take_known(const RsModel *m, const RsRecommender *r, RsLog *e, int merged,
-		   RsHistory *h)
+make_room(RsHistory *h, int n)
 {
-	int			n = rs_newest_positive(e->event, merged, r->history_limit);
-
 	h->column = palloc((n + 1) * sizeof(uint32));
 	h->weight = palloc((n + 1) * sizeof(float));
-	for (int i = 0; i < n; i++)
-	{
-		uint32		column = rs_idmap_find(m->items, rs_idmap_datum(e->items, rs_event_item(&e->event[i])));
-
-		if (column == RS_NO_ID)
-			continue;
-		h->column[h->n] = column;
-		h->weight[h->n++] = e->event[i].weight;
-	}
+	h->time = palloc((n + 1) * sizeof(int64));
+	h->item = palloc((n + 1) * sizeof(Datum));
+	h->item_weight = palloc((n + 1) * sizeof(float));
+	h->item_time = palloc((n + 1) * sizeof(int64));
 }
 
 /*
- * Keeps of the events read the ratings that the model can score from; their
- * items are numbered in the order of the ids.
+ * Adds an item, known to the model or not; items come by their ids, and so do
+ * the columns.
+ */
+static void
+add_item(const RsModel *m, RsHistory *h, Datum item, float weight, int64 time)
+{
+	uint32		column = rs_model_find(m, item);
+
+	h->item[h->nitems] = item;
+	h->item_weight[h->nitems] = weight;
+	h->item_time[h->nitems++] = time;
+	if (column == RS_NO_ID)
+		return;
+	h->column[h->n] = column;
+	h->weight[h->n] = weight;
+	h->time[h->n++] = time;
+}
+
+/* Keeps of merged events what lists are made from. */
+static void
+take_positive(const RsModel *m, const RsRecommender *r, RsLog *e, int merged,
+			  RsHistory *h)
+{
+	int			n = rs_newest_positive(e->event, merged, r->history_limit);
+
+	make_room(h, n);
+	for (int i = 0; i < n; i++)
+		add_item(m, h, rs_idmap_datum(e->items, rs_event_item(&e->event[i])),
+				 e->event[i].weight, e->event[i].time);
+}
+
+/*
+ * Keeps of the events read the ratings that lists are made from; their items
+ * are numbered in the order of the ids.
  */
 static void
 take_rated(const RsModel *m, const RsRecommender *r, const RsLog *e, RsHistory *h)
@@ -217,17 +241,9 @@ take_rated(const RsModel *m, const RsRecommender *r, const RsLog *e, RsHistory *
 		ratings[n++].value = q->quantity;
 	}
 	n = rs_recent_ratings(ratings, rs_newest_ratings(ratings, n), r->history_limit);
-	h->column = palloc((n + 1) * sizeof(uint32));
-	h->weight = palloc((n + 1) * sizeof(float));
+	make_room(h, n);
 	for (int i = 0; i < n; i++)
-	{
-		uint32		column = rs_idmap_find(m->items, rs_idmap_datum(e->items, ratings[i].item));
-
-		if (column == RS_NO_ID)
-			continue;
-		h->column[h->n] = column;
-		h->weight[h->n++] = ratings[i].value;
-	}
+		add_item(m, h, rs_idmap_datum(e->items, ratings[i].item), ratings[i].value, ratings[i].time);
 	pfree(ratings);
 }
 
@@ -244,10 +260,10 @@ rs_history_of_log(const RsRecommender *r, const RsModel *m, RsLog *log,
 		for (int i = 0; i < merged; i++)
 			if (rs_event_flags(&log->event[i]) & RS_OWNED)
 				rs_idmap_add(hidden, rs_idmap_datum(log->items, rs_event_item(&log->event[i])));
-	if (m->fold.kind == RS_KIND_RATING)
+	if (m->funnel.fold.kind == RS_KIND_RATING)
 		take_rated(m, r, log, h);
 	else
-		take_known(m, r, log, merged, h);
+		take_positive(m, r, log, merged, h);
 	return h;
 }
 
@@ -311,6 +327,7 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 	int			n;
 	Datum	   *values = rs_elements(DatumGetArrayTypeP(items), r->item_type, &n);
 	RsLog		e = {0};
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
 
 	h->hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
 	e.items = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
@@ -322,8 +339,18 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 		if (!r->repeatable)
 			rs_idmap_add(h->hidden, values[i]);
 	}
-	take_known(m, r, &e, merge_log(r, &e, RS_MERGE_LAST, 0), h);
-	for (int i = 0; i < h->n && m->fold.kind == RS_KIND_RATING; i++)
-		h->weight[i] = m->highest;
+	take_positive(m, r, &e, merge_log(r, &e, RS_MERGE_LAST, 0), h);
+	for (int i = 0; i < h->nitems; i++)
+	{
+		h->item_time[i] = now;
+		if (m->funnel.fold.kind == RS_KIND_RATING)
+			h->item_weight[i] = m->highest;
+	}
+	for (int i = 0; i < h->n; i++)
+	{
+		h->time[i] = now;
+		if (m->funnel.fold.kind == RS_KIND_RATING)
+			h->weight[i] = m->highest;
+	}
 	return h;
 }

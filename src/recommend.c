@@ -57,11 +57,11 @@ rank_items(RsRequest *q, int wanted, uint32 *columns)
 	uint32		seen = 0;
 	uint32		batch = Max(FIRST_BATCH, 2 * (uint32) wanted);
 
-	while (found < wanted && seen < q->m->nitems)
+	while (found < wanted && seen < q->m->funnel.nitems)
 	{
-		uint32		top = Min(seen + batch, q->m->nitems);
+		uint32		top = Min(seen + batch, q->m->funnel.nitems);
 		RsScored   *best = palloc_extended(top * sizeof(RsScored), MCXT_ALLOC_HUGE);
-		uint32		n = rs_topk_float(q->score, q->m->nitems, top, best);
+		uint32		n = rs_topk_float(q->score, q->m->funnel.nitems, top, best);
 		Datum	   *items;
 		bool	   *pass;
 
@@ -70,7 +70,7 @@ rank_items(RsRequest *q, int wanted, uint32 *columns)
 		items = palloc_extended((n - seen) * sizeof(Datum), MCXT_ALLOC_HUGE);
 		pass = palloc_extended((n - seen) * sizeof(bool), MCXT_ALLOC_HUGE);
 		for (uint32 i = seen; i < n; i++)
-			items[i - seen] = rs_idmap_datum(q->m->items, best[i].id);
+			items[i - seen] = rs_model_item(q->m, best[i].id);
 		rs_filter_items(q->filter, items, n - seen, pass);
 		for (uint32 i = seen; i < n && found < wanted; i++)
 			if (pass[i - seen])
@@ -99,14 +99,14 @@ read_labels(RsRequest *q, const uint32 *columns, int n)
 	bool		varlena;
 
 	getTypeOutputInfo(q->r->item_type, &output, &varlena);
-	q->label = palloc_extended(Max(q->m->nitems, 1) * sizeof(char *), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	q->label = palloc_extended(Max(q->m->funnel.nitems, 1) * sizeof(char *), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < n; i++)
 	{
 		uint32		because = q->because == NULL ? RS_NO_ID : q->because[columns[i]];
 
 		if (because == RS_NO_ID || q->label[because] != NULL)
 			continue;
-		items[nknown] = rs_idmap_datum(q->m->items, because);
+		items[nknown] = rs_model_item(q->m, because);
 		q->label[because] = OidOutputFunctionCall(output, items[nknown]);
 		known[nknown++] = because;
 	}
@@ -133,7 +133,7 @@ read_labels(RsRequest *q, const uint32 *columns, int n)
 static void
 describe(const RsRequest *q, uint32 column, Listed *row)
 {
-	row->item = rs_idmap_datum(q->m->items, column);
+	row->item = rs_model_item(q->m, column);
 	row->score = q->score[column];
 	if (q->neighbor != NULL && q->neighbor[column] > 0)
 	{
@@ -141,11 +141,11 @@ describe(const RsRequest *q, uint32 column, Listed *row)
 
 		row->source = RS_FROM_NEIGHBOR;
 		row->has_because = true;
-		row->because = rs_idmap_datum(q->m->items, because);
+		row->because = rs_model_item(q->m, because);
 		row->reason = rs_reason(row->source, row->score, q->label[because]);
 		return;
 	}
-	if (q->factor != NULL && q->m->fold.kind == RS_KIND_RATING)
+	if (q->factor != NULL && q->m->funnel.fold.kind == RS_KIND_RATING)
 		row->source = RS_FROM_RATING;
 	else
 		row->source = q->factor != NULL && q->factor[column] > 0 ? RS_FROM_FACTOR : RS_FROM_POPULARITY;
@@ -158,7 +158,7 @@ return_list(FunctionCallInfo fcinfo, RsRequest *q)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	int64		most = (int64) q->k + q->after;
-	uint32	   *columns = palloc_extended((Min(most, q->m->nitems) + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32	   *columns = palloc_extended((Min(most, q->m->funnel.nitems) + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
 	Datum	   *fresh = NULL;
 	int			found = 0;
 	int			nfresh = 0;
@@ -166,7 +166,7 @@ return_list(FunctionCallInfo fcinfo, RsRequest *q)
 	rs_score_items(q);
 	if (q->k > 0)
 	{
-		found = rank_items(q, (int) Min(most, q->m->nitems), columns);
+		found = rank_items(q, (int) Min(most, q->m->funnel.nitems), columns);
 		nfresh = rs_filter_fresh(q->filter, q->m, q->h->hidden, q->only, most - found, &fresh);
 		if (found > q->after)
 			read_labels(q, columns + q->after, found - q->after);
@@ -213,7 +213,8 @@ open_request(FunctionCallInfo fcinfo, RsRequest *q, int filter_arg, int policy_a
 	rs_declare_result(fcinfo, lengthof(names), names, types);
 	q->filter = rs_filter_make(q->r, PG_ARGISNULL(filter_arg) ? NULL : PG_GETARG_JSONB_P(filter_arg));
 	q->m = rs_model_for_policy(q->r, PG_ARGISNULL(policy_arg) ? NULL : PG_GETARG_NAME(policy_arg),
-							   &q->method);
+							   &q->policy);
+	q->method = q->policy.method;
 }
 
 /* Items that the call leaves out join those hidden from the user. */

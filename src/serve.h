@@ -14,11 +14,16 @@
 
 #include "idmap.h"
 #include "registry.h"
-#include "kernel/fold_in.h"
+#include "kernel/funnel.h"
 #include "kernel/merge.h"
 
 /* ---- cache.c: a model in memory ---- */
 
+/*
+ * What lists are made from.  Items are numbered in the order of their ids; a
+ * number is called a column.  All but this struct is one image (image.h), as a
+ * rule mapped from a file that all backends share.
+ */
 typedef struct RsModel
 {
 	MemoryContext context;
@@ -26,32 +31,64 @@ typedef struct RsModel
 	bool		kept;			/* in the backend's list */
 	Oid			schema;
 	int64		model_id;
+	bool		shared;			/* with other backends, by a file */
 	bool		partial;		/* row-level security may hide rows of it */
 	RsMethod	method;
-	double		blend;
-	RsIdMap    *items;			/* numbered in the order of the ids */
-	uint32		nitems;
-	float	   *popularity;		/* 0 .. 1 */
-	RsFoldIn	fold;			/* its factors: 0 = the model has none */
-	float	   *row;			/* nitems x fold.width */
+	RsFunnel	funnel;			/* fold.row and index.row are the same: rows by
+								 * place, of an item rs_index_row; index.nitems
+								 * is 0 where the model has no factors */
 	float		highest;		/* rating trained on, of method explicit */
+	int			feature_version;
+	int			nfeatures;		/* RS_FEATURES and the extra ones */
+	const char **feature_name;
+
+	/* the image and its ids */
+	const struct RsImageHeader *image;
+	RsIdType	id;
 } RsModel;
 
-/* the model and the method by which a policy (NULL: the live one) scores */
-extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsMethod *method);
+/* A policy as it is now, and how it scores with the model at hand. */
+typedef struct RsPolicyRow
+{
+	NameData	name;
+	int			version;
+	RsMethod	method;
+	char	   *rules;			/* setting "rules" as JSON text, or NULL */
+} RsPolicyRow;
 
-/* the same, read for the caller alone, in a context below the given one */
-extern RsModel *rs_model_read(RsRecommender *r, Name policy, RsMethod *method,
-							  MemoryContext parent);
+/* the model by which a policy (NULL: the live one) scores */
+extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsPolicyRow *row);
+
+/* the same, to be used until the given context goes */
+extern RsModel *rs_model_read(RsRecommender *r, Name policy, RsPolicyRow *row,
+							  MemoryContext until);
+
+/* ---- image.c: what a model knows by id and by name ---- */
+
+/* column of an item, or RS_NO_ID */
+extern uint32 rs_model_find(const RsModel *m, Datum item);
+
+/* id of a column; valid while the model is used */
+extern Datum rs_model_item(const RsModel *m, uint32 column);
+
+/* code of a category, or RS_NO_CATEGORY; codes follow the names' bytes */
+extern uint32 rs_model_category(const RsModel *m, const char *category);
+extern const char *rs_model_category_name(const RsModel *m, uint32 code);
 
 /* ---- history.c: what the user has done ---- */
 
 typedef struct RsHistory
 {
 	int			n;				/* positive items that the model knows, or where
-								 * it is one of ratings those rated */
+								 * it is one of ratings those rated; by column */
 	uint32	   *column;
 	float	   *weight;			/* or rating */
+	int64	   *time;			/* of the newest event, as timestamptz */
+	int			nitems;			/* the same of all items, known or not, newest
+								 * history_limit, by id */
+	Datum	   *item;
+	float	   *item_weight;
+	int64	   *item_time;
 	RsIdMap    *hidden;			/* items never to be listed to this user */
 } RsHistory;
 
@@ -110,7 +147,8 @@ typedef struct RsRequest
 {
 	RsRecommender *r;
 	RsModel    *m;
-	RsMethod	method;
+	RsPolicyRow policy;
+	RsMethod	method;			/* the policy's */
 	RsHistory  *h;
 	RsIdMap    *only;			/* NULL = no restriction */
 	int			k;

@@ -99,6 +99,7 @@ CREATE TABLE recsys.model (
 	wal_bytes int8 NOT NULL,
 	library_version text NOT NULL,
 	trained_at timestamptz NOT NULL DEFAULT now(),
+	nonce int8 NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0),
 	UNIQUE (model_id, recommender),
 	FOREIGN KEY (recommender, policy, policy_version) REFERENCES recsys.policy ON DELETE CASCADE
 );
@@ -125,6 +126,7 @@ COMMENT ON COLUMN recsys.model.table_bytes IS 'size of the model''s rows and the
 COMMENT ON COLUMN recsys.model.wal_bytes IS 'write-ahead log that this training wrote while storing the parts, in bytes (not what other sessions wrote meanwhile)';
 COMMENT ON COLUMN recsys.model.library_version IS 'version of the library that trained it';
 COMMENT ON COLUMN recsys.model.trained_at IS 'when its rows were written';
+COMMENT ON COLUMN recsys.model.nonce IS 'a random number: names the file in which sessions share the model, so that no other model''s is taken for it';
 
 CREATE TABLE recsys.model_gram (
 	model_id int8 PRIMARY KEY,
