@@ -17,7 +17,7 @@ COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/filter.o \
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
-	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/score.o \
+	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/feature_name.o src/score.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 
@@ -36,7 +36,7 @@ SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric top_k definition interaction quality detect_bots demo_shop \
-	cleaning train ratings bpr cooccurrence reproduce evaluate tune recommend batch rights abuse badinput
+	cleaning train ratings bpr cooccurrence reproduce evaluate tune recommend serve batch rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
