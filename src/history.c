@@ -354,3 +354,19 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 	}
 	return h;
 }
+
+/*
+ * History as a request has logged it, ordered by id; nothing is hidden.
+ */
+RsHistory *
+rs_history_of_logged(const RsRecommender *r, const RsModel *m, const Datum *items,
+					 const float *weights, const int64 *times, int n)
+{
+	RsHistory  *h = palloc0(sizeof(RsHistory));
+
+	h->hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
+	make_room(h, n);
+	for (int i = 0; i < n; i++)
+		add_item(m, h, items[i], weights[i], times[i]);
+	return h;
+}
