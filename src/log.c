@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -92,6 +94,35 @@ run_insert(const char *query, int n, const Oid *types, Datum *values, const char
 		elog(ERROR, "could not log a request: %s", SPI_result_code_string(rc));
 }
 
+/* What is hidden has the score -infinity. */
+static double
+largest(const float *evidence, const float *score, uint32 n)
+{
+	float		most = 0;
+
+	if (evidence != NULL)
+		for (uint32 i = 0; i < n; i++)
+			if (evidence[i] > most && score[i] > -INFINITY)
+				most = evidence[i];
+	return most;
+}
+
+/* Are the scores those of a learned ranker? */
+static bool
+is_ranked(const RsRequest *q)
+{
+	return q->policy.method == RS_FUNNEL && q->m->funnel.ranker.nfeatures > 0;
+}
+
+void
+rs_log_scales(const RsRequest *q, double *neighbor, double *factor)
+{
+	bool		scaled = q->score != NULL && !is_ranked(q);
+
+	*neighbor = scaled ? largest(q->neighbor, q->score, q->m->funnel.nitems) : 0;
+	*factor = scaled ? largest(q->factor, q->score, q->m->funnel.nitems) : 0;
+}
+
 static void
 write_request(const RsRequest *q, const RsAsked *a, int rows)
 {
@@ -99,7 +130,8 @@ write_request(const RsRequest *q, const RsAsked *a, int rows)
 	const RsHistory *h = q->h;
 	Oid			types[] = {TIMESTAMPTZOID, UUIDOID, TEXTOID, r->user_type, BOOLOID, TEXTOID, INT4OID, JSONBOID,
 		NAMEOID, INT4OID, INT8OID, INT4OID, TEXTOID, get_array_type(r->item_type), FLOAT4ARRAYOID,
-	TIMESTAMPTZARRAYOID, INT4OID, FLOAT8OID};
+	TIMESTAMPTZARRAYOID, INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
+	double		scales[2];
 	Datum		v[lengthof(types)];
 	char		nulls[lengthof(types) + 1];
 
@@ -119,16 +151,20 @@ write_request(const RsRequest *q, const RsAsked *a, int rows)
 	v[9] = Int32GetDatum(q->policy.version);
 	v[10] = Int64GetDatum(q->m->model_id);
 	v[11] = Int32GetDatum(q->m->feature_version);
-	v[12] = CStringGetTextDatum(q->policy.method == RS_FUNNEL && q->m->funnel.ranker.nfeatures > 0 ? "linear" : "none");
+	v[12] = CStringGetTextDatum(is_ranked(q) ? "linear" : "none");
 	v[13] = rs_item_array(r, h->item, h->nitems);
 	v[14] = float4_array(h->item_weight, h->nitems);
 	v[15] = time_array(h->item_time, h->nitems);
 	v[16] = Int32GetDatum(rows);
 	v[17] = Float8GetDatum(a->milliseconds);
+	rs_log_scales(q, &scales[0], &scales[1]);
+	v[18] = Float8GetDatum(scales[0]);
+	v[19] = Float8GetDatum(scales[1]);
 	run_insert(psprintf("INSERT INTO %s.request (requested_at, request_id, unit, user_id, session, placement, k, filter,"
 						" policy, policy_version, model_id, feature_version, ranker,"
-						" history_item, history_weight, history_at, rows, milliseconds)"
-						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+						" history_item, history_weight, history_at, rows, milliseconds,"
+						" neighbor_scale, factor_scale)"
+						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
 						r->schema), lengthof(types), types, v, nulls);
 }
 
@@ -273,7 +309,7 @@ rs_log_read(const RsRecommender *r, const pg_uuid_t *id)
 	RsLogged   *l = palloc0(sizeof(RsLogged));
 	Oid			argtypes[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID};
 	Oid			types[] = {TIMESTAMPTZOID, r->user_type, BOOLOID, INT4OID, JSONBOID, NAMEOID, INT4OID, INT8OID, INT4OID,
-	get_array_type(r->item_type), FLOAT4ARRAYOID, TIMESTAMPTZARRAYOID};
+	get_array_type(r->item_type), FLOAT4ARRAYOID, TIMESTAMPTZARRAYOID, FLOAT8OID, FLOAT8OID};
 	TimestampTz from;
 	TimestampTz until;
 	Datum		args[3];
@@ -287,7 +323,8 @@ rs_log_read(const RsRecommender *r, const pg_uuid_t *id)
 	args[1] = TimestampTzGetDatum(until);
 	args[2] = UUIDPGetDatum(id);
 	if (rs_spi_select(psprintf("SELECT q.requested_at, q.user_id, q.session, q.k, q.filter, q.policy, q.policy_version, q.model_id,"
-							   " q.feature_version, q.history_item, q.history_weight, q.history_at FROM %s.request q"
+							   " q.feature_version, q.history_item, q.history_weight, q.history_at,"
+							   " q.neighbor_scale, q.factor_scale FROM %s.request q"
 							   " WHERE q.requested_at >= $1 AND q.requested_at < $2 AND q.request_id = $3", r->schema),
 					  lengthof(argtypes), argtypes, args, lengthof(types), types) != 1)
 		ereport(ERROR,
@@ -309,6 +346,8 @@ rs_log_read(const RsRecommender *r, const pg_uuid_t *id)
 	l->model_id = DatumGetInt64(rs_spi_value(0, 8));
 	l->feature_version = DatumGetInt32(rs_spi_value(0, 9));
 	read_history(r, l, 10);
+	l->neighbor_scale = DatumGetFloat8(rs_spi_value(0, 13));
+	l->factor_scale = DatumGetFloat8(rs_spi_value(0, 14));
 	SPI_freetuptable(SPI_tuptable);
 	read_shown(r, l);
 	return l;

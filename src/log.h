@@ -41,6 +41,12 @@ typedef struct RsAsked
 /* 25006 where nothing can be written, 42501 where the caller may not */
 extern void rs_log_check(const RsRecommender *r);
 
+/*
+ * The largest evidence of the neighbours and of the factors over what could be
+ * shown, by which scores without a ranker are scaled; 0 where there is none.
+ */
+extern void rs_log_scales(const RsRequest *q, double *neighbor, double *factor);
+
 /* writes a request and the n items shown, in the caller's transaction */
 extern void rs_log_write(const RsRequest *q, const RsAsked *asked,
 						 const RsListed *row, int n);
@@ -74,6 +80,8 @@ typedef struct RsLogged
 	int			policy_version;
 	int64		model_id;
 	int			feature_version;
+	double		neighbor_scale;
+	double		factor_scale;
 	int			nitems;			/* of the history */
 	Datum	   *item;
 	float	   *weight;

@@ -28,7 +28,8 @@ BEGIN
 			policy name NOT NULL, policy_version int4 NOT NULL, model_id int8 NOT NULL, feature_version int4 NOT NULL, ranker text NOT NULL,
 			experiment_id int8, variant text,
 			history_item %s[] NOT NULL, history_weight float4[] NOT NULL, history_at timestamptz[] NOT NULL,
-			rows int4 NOT NULL, milliseconds float8 NOT NULL, PRIMARY KEY (requested_at, request_id, unit)$c$, u, i),
+			rows int4 NOT NULL, milliseconds float8 NOT NULL,
+			neighbor_scale float8 NOT NULL, factor_scale float8 NOT NULL, PRIMARY KEY (requested_at, request_id, unit)$c$, u, i),
 			'one row per SHOP.serve: who asked for what, and what the list was made from',
 			'{"requested_at": "the instant that ages are counted at: the start of the transaction",
 			"request_id": "UUID of version 7; its first 48 bits are the milliseconds of requested_at",
@@ -44,7 +45,9 @@ BEGIN
 			"history_item": "items of the history used, the newest history_limit after merging, ordered by id",
 			"history_weight": "their weights, or ratings, as the model was given them",
 			"history_at": "their newest times", "rows": "items listed",
-			"milliseconds": "time that the list took, without logging it"}'::jsonb),
+			"milliseconds": "time that the list took, without logging it",
+			"neighbor_scale": "largest evidence of the neighbours over what could be shown, by which scores without a ranker are scaled; 0 of none",
+			"factor_scale": "the same of the factors"}'::jsonb),
 		('exposure', format($c$requested_at timestamptz, request_id uuid, unit text, position int4, user_id %s, item_id %s NOT NULL,
 			score float8 NOT NULL CHECK (score > '-Infinity' AND score < 'Infinity'),
 			base_score float8 NOT NULL CHECK (base_score > '-Infinity' AND base_score < 'Infinity'),
@@ -180,3 +183,37 @@ END $$;
 COMMENT ON FUNCTION recsys.maintain(name) IS
 'makes the partitions of SHOP.request and SHOP.exposure three months ahead, moves rows out of their DEFAULT partitions, and drops months older than the settings request_days and exposure_days; returns what it did; retrain calls it';
 
+CREATE FUNCTION recsys._serve(recommender name, for_user "any", session_id text, for_items "any", k int4, placement text, filter jsonb) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'recsys_serve';
+COMMENT ON FUNCTION recsys._serve(name, "any", text, "any", int4, text, jsonb) IS
+'door behind SHOP.serve: (request_id uuid, variant text, rank int, item_id I, score float8, source text, reason text, because_item_id I)';
+
+CREATE FUNCTION recsys.replay(recommender name, request_id uuid, level text DEFAULT 'shown')
+	RETURNS TABLE (item_id text, feature text, logged float8, replayed float8, difference float8, cause text)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'recsys_replay';
+COMMENT ON FUNCTION recsys.replay(name, uuid, text) IS
+'does a logged request again and gives a row for each difference, none where all is equal; level shown: features, scores and order of the items shown, from the logged history; level list: the whole list as of that instant, each difference with its cause (history changed, catalog changed, rule changed, code)';
+
+CREATE FUNCTION recsys.skew_report(recommender name, since timestamptz DEFAULT '-infinity')
+	RETURNS TABLE (feature text, exposures int8, differing int8, largest_difference float8, worst_request uuid, worst_item text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 30 AS 'MODULE_PATHNAME', 'recsys_skew_report';
+COMMENT ON FUNCTION recsys.skew_report(name, timestamptz) IS
+'for each feature, how the values logged by SHOP.serve since then compare with those that the bulk reading which feeds the training of the ranker and the evaluation gives for the same user, item and instant: exposures compared, how many differ, the largest difference and where it is; of users'' lists, as long as their models are kept';
+
+CREATE FUNCTION recsys._wrap_log(recommender name, u text, i text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	EXECUTE format($f$CREATE OR REPLACE FUNCTION %1$I.serve(for_user %2$s DEFAULT NULL, session_id text DEFAULT NULL,
+			for_items %3$s[] DEFAULT NULL, k int DEFAULT 10, placement text DEFAULT 'default', filter jsonb DEFAULT NULL)
+		RETURNS TABLE (request_id uuid, variant text, rank int, item_id %3$s, score float8, source text, reason text, because_item_id %3$s)
+		LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+		BEGIN ATOMIC
+			SELECT t.request_id, t.variant, t.rank, t.item_id, t.score, t.source, t.reason, t.because_item_id
+			FROM recsys._serve(%4$L, for_user, session_id, for_items, k, placement, filter)
+				AS t (request_id uuid, variant text, rank int, item_id %3$s, score float8, source text, reason text, because_item_id %3$s);
+		END$f$, recommender, u, i, recommender);
+	EXECUTE format('COMMENT ON FUNCTION %I.serve(%s, text, %s[], int, text, jsonb) IS %L', recommender, u, i,
+		'the list of SHOP.recommend for a user, or for a session from its items, with the request and every item shown logged in the caller''s transaction; needs INSERT on SHOP.request and SHOP.exposure');
+END $$;
+COMMENT ON FUNCTION recsys._wrap_log(name, text, text) IS '(re)creates SHOP.serve';
