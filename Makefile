@@ -7,17 +7,18 @@ MODULE_big = recsys
 # PostgreSQL-free kernels, in both libraries
 KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr \
 	explicit feature fold_in funnel funnel_feature funnel_open group history index index_search \
-	linear linear_calibrate linear_loss linear_newton merge metric rank rank_list rating returns \
-	score select simd stats topk window)
+	linear linear_calibrate linear_loss linear_newton merge metric rank rank_list rating rerank \
+	returns score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden
-COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/filter.o \
+COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/eligible.o src/filter.o \
 	src/history.o src/id_type.o src/idmap.o src/image.o src/image_build.o src/image_file.o src/image_parts.o \
 	src/owner.o src/plan.o src/reason.o src/registry.o src/stream.o
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
-	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/feature_name.o src/score.o \
+	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/list.o src/supply.o \
+	src/fresh.o src/rules.o src/score.o src/serve.o src/log.o src/request_id.o src/feature_name.o src/replay.o src/replay_list.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 
@@ -31,7 +32,7 @@ TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o s
 
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric top_k cooccurrence check interaction definition \
-	policy quality detect_bots train progress estimate evaluate retrain batch tune serve log demo_shop
+	rules policy quality detect_bots train progress estimate evaluate retrain batch tune serve log demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)

@@ -309,7 +309,7 @@ static const char *const live_query =
 
 /*
  * The newest model of a policy; else the live one, if it has been trained with
- * the policy's settings as one of its parts.
+ * the policy's settings, rules aside, as one of its parts.
  */
 static const char *const policy_query =
 "SELECT m.model_id, m.nonce, m.xmin, CASE WHEN m.policy = p.policy THEN m.method ELSE p.method END,"
@@ -318,7 +318,7 @@ static const char *const policy_query =
 "  SELECT m.model_id, m.nonce, m.xmin, m.policy, m.method FROM recsys.model m"
 "  WHERE m.recommender = p.recommender AND m.status = 'ready'"
 "  AND (m.policy = p.policy"
-"   OR m.model_id = $1 AND m.parameters -> 'settings' @> p.settings)"
+"   OR m.model_id = $1 AND m.parameters -> 'settings' @> (p.settings - 'rules'))"
 "  ORDER BY m.policy = p.policy DESC, m.model_id DESC LIMIT 1) m ON true"
 " WHERE p.recommender = $2 AND p.policy = $3 AND p.retired_at IS NULL";
 

@@ -101,7 +101,7 @@ read_history(const RsReplay *p, RsRequest *q)
 	RsHistory  *h = q->h;
 
 	if (l->has_user)
-		q->h = rs_history_of_user(q->r, q->m, l->user, true, rs_logged_until(l), l->requested_at);
+		q->h = rs_history_until(q->r, q->m, l->user, true, rs_logged_until(l), l->requested_at);
 	if (!l->session)
 		return;
 	/* what the items given hide, as in rs_history_of_items */

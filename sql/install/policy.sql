@@ -18,7 +18,7 @@ BEGIN ATOMIC
 		WHEN 'explicit' THEN '{"factors": 48, "lambda": 1.2, "nu": 0.5, "bias_lambda": 3, "sweeps": 15, "initial_sd": null}'
 		WHEN 'bpr' THEN '{"factors": 48, "rounds": 50, "rate": 0.05, "ridge": 0.01, "exponent": 0, "item_bias": true, "initial_sd": null,
 			"alpha0": null, "lambda": 0.01, "nu": 1}'
-		END::pg_catalog.jsonb;
+		END::pg_catalog.jsonb || '{"rules": []}';
 END;
 COMMENT ON FUNCTION recsys._default_policy_settings(text) IS
 'settings of a method with their defaults; NULL for an unknown method';
@@ -139,6 +139,7 @@ BEGIN
 			USING ERRCODE = '22023', HINT = '"external" stands for the list that the app makes by itself.';
 	END IF;
 	full_settings := recsys._check_policy_settings(method, coalesce(settings, '{}'));
+	PERFORM recsys._check_rules(recommender, full_settings -> 'rules');
 	IF method = 'explicit' AND (recsys._recommender(recommender)).feedback <> 'explicit' THEN
 		RAISE EXCEPTION 'method explicit learns from ratings, and recommender "%" has implicit feedback', recommender
 			USING ERRCODE = '22023',
@@ -160,6 +161,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	old recsys.policy;
+	full_settings jsonb;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
 	UPDATE recsys.policy p SET retired_at = now()
@@ -168,13 +170,14 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" of recommender "%" does not exist', policy, recommender USING ERRCODE = '42704';
 	END IF;
-	INSERT INTO recsys.policy VALUES (recommender, policy, old.version + 1, old.method,
-		recsys._check_policy_settings(old.method,
-			old.settings - coalesce(recsys._unused_settings(settings ->> 'similarity'), '{}') || coalesce(settings, '{}')));
+	full_settings := recsys._check_policy_settings(old.method,
+		old.settings - coalesce(recsys._unused_settings(settings ->> 'similarity'), '{}') || coalesce(settings, '{}'));
+	PERFORM recsys._check_rules(recommender, full_settings -> 'rules');
+	INSERT INTO recsys.policy VALUES (recommender, policy, old.version + 1, old.method, full_settings);
 	RETURN old.version + 1;
 END $$;
 COMMENT ON FUNCTION recsys.alter_policy(name, name, jsonb) IS
-'makes a new version of a policy with some settings changed; returns the version; models of the old one stay; settings that do not hold for a new similarity are dropped';
+'makes a new version of a policy with some settings changed; returns the version; models of the old one stay, and are served with the new one''s rules; settings that do not hold for a new similarity are dropped';
 
 CREATE FUNCTION recsys.drop_policy(recommender name, policy name) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
