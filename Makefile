@@ -37,7 +37,7 @@ SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric top_k definition interaction quality detect_bots demo_shop \
-	cleaning train ratings bpr cooccurrence reproduce evaluate tune recommend serve batch rights abuse badinput
+	cleaning train ratings bpr cooccurrence reproduce evaluate tune recommend serve replay batch rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys

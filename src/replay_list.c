@@ -46,7 +46,9 @@ typedef struct Lists
 	Row		   *row;			/* by number of the item */
 	int			allocated;
 	bool		hidden_changed;
-	bool		catalog_changed;
+	bool		catalog_changed;	/* for sure */
+	bool		appeared;		/* an item that could not be listed, or that the
+								 * history hid */
 } Lists;
 
 static Row *
@@ -172,11 +174,11 @@ find_evidence(Lists *l, RsRequest *q, const RsListed *listed, int n)
 		if (row->position[0] == 0)
 		{
 			/* it stands before one that was shown, or at a place left empty */
-			l->catalog_changed |= log->nshown < log->k || n < log->nshown ||
+			l->appeared |= log->nshown < log->k || n < log->nshown ||
 				q->rules->lambda > 0 || q->rules->share > 0 || q->rules->per_category > 0;
 			for (int j = i + 1; j < n; j++)
-				l->catalog_changed |= find_row(l, listed[j].item)->position[0] > 0;
-			l->catalog_changed |= i == n - 1 && log->nshown > 0 &&
+				l->appeared |= find_row(l, listed[j].item)->position[0] > 0;
+			l->appeared |= i == n - 1 && log->nshown > 0 &&
 				listed[i].score > log->shown[log->nshown - 1].score;
 			continue;
 		}
@@ -204,7 +206,9 @@ cause_of(const Lists *l, const Row *row)
 		return rs_cause_code;
 	if (l->catalog_changed)
 		return rs_cause_catalog;
-	return l->hidden_changed ? rs_cause_history : rs_cause_code;
+	if (l->hidden_changed)
+		return rs_cause_history;
+	return l->appeared ? rs_cause_catalog : rs_cause_code;
 }
 
 static void
