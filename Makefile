@@ -18,7 +18,7 @@ COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/eligible.o src/fil
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
 	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/list.o src/supply.o \
-	src/fresh.o src/rules.o src/score.o src/serve.o src/log.o src/request_id.o src/feature_name.o src/replay.o src/replay_list.o \
+	src/fresh.o src/rules.o src/score.o src/serve.o src/log.o src/request_id.o src/feature_name.o src/replay.o src/replay_list.o src/image_door.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 
@@ -26,7 +26,8 @@ OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric
 TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o src/train/estimate.o \
 	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
 	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/explicit.o src/train/bpr.o \
-	src/train/neighbors.o src/train/ranker.o src/train/evaluate.o src/train/outcome.o src/train/ratings.o \
+	src/train/neighbors.o src/train/facts.o src/train/view.o src/train/learn.o src/train/plan.o \
+	src/train/lister.o src/train/targets.o src/train/evaluate.o src/train/outcome.o src/train/ratings.o \
 	src/train/model.o src/train/batch.o src/train/batch_job.o src/train/batch_users.o \
 	src/train/store.o src/train/write.o src/train/progress.o src/train/stop.o src/train/skew.o src/train/tune.o src/train/warm.o
 

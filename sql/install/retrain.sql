@@ -101,6 +101,7 @@ BEGIN
 	run := recsys._open_run(recommender, true);
 	PERFORM recsys._train_open(run, recommender, nullif(ARRAY[policy], ARRAY[NULL::name]), cutoff, random_split, '{5,10,20,50}', false, seed, workers, memory, retrain.verbose);
 	stages := CASE WHEN evaluate THEN ARRAY['load', 'split', 'train', 'evaluate'] ELSE ARRAY['load'] END
+		|| CASE WHEN recsys._learns_ranker(recommender, policy) THEN ARRAY['ranker'] ELSE '{}' END
 		|| ARRAY['bots', 'train_all', 'write']
 		|| CASE WHEN publish THEN ARRAY['publish', 'maintain'] ELSE ARRAY['maintain'] END;
 	COMMIT;
@@ -133,4 +134,4 @@ BEGIN
 	COMMIT;
 END $$;
 COMMENT ON PROCEDURE recsys.retrain(name, name, timestamptz, boolean, boolean, boolean, int8, int4, text, boolean) IS
-'the whole loop in one call: load, split at the cutoff (NULL: the time below which 90 % of interactions lie, at midnight), train and evaluate policy (NULL: the live one) beside popularity and its parts, train on everything, store and publish; commits stage by stage, so not inside a transaction block';
+'the whole loop in one call: load, split at the cutoff (NULL: the time below which 90 % of interactions lie, at midnight), train and evaluate policy (NULL: the live one) beside popularity and its parts, learn its ranker, train on everything, store and publish; commits stage by stage, so not inside a transaction block';
