@@ -31,7 +31,7 @@ SELECT count(*) FROM recsys.maintain('library');
 
 -- rows outside of them go to DEFAULT, until there is a partition for their month
 CREATE FUNCTION serve_log(at timestamptz, n int) RETURNS void LANGUAGE sql AS $$
-	INSERT INTO library.request SELECT at, gen_random_uuid(), i::text, i, false, 'home', 10, NULL, 'default', 1, 0, 1, 'none', NULL, NULL, '{}', '{}', '{}', 1, 1
+	INSERT INTO library.request SELECT at, gen_random_uuid(), i::text, i, false, 'home', 10, NULL, 'default', 1, 0, 1, 'none', NULL, NULL, '{}', '{}', '{}', 1, 1, 0, 0
 	FROM generate_series(1, n) i;
 	INSERT INTO library.exposure SELECT at, r.request_id, r.unit, 1, r.user_id, 'p1', 1, 1, 1, 0, 'popularity', 1, '{1}'
 	FROM library.request r WHERE r.requested_at = at;
