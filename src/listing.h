@@ -128,7 +128,8 @@ typedef struct RsListing
 extern void rs_listing_run(RsListing *l, RsRequest *q);
 
 /* list.c: what is said of entries */
-extern RsListed *rs_list_describe(RsRequest *q, const RsEntry *entry, int n);
+extern RsListed *rs_list_describe(RsRequest *q, RsScoring scoring,
+								  const RsEntry *entry, int n);
 
 /* room for so many more */
 extern RsEntry *rs_entries_grow(RsEntries *e, int64 more);

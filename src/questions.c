@@ -206,7 +206,7 @@ recsys_score(PG_FUNCTION_ARGS)
 		entry = make_entries(&q, &s, items);
 		finish_scores(&q, &s, entry, n);
 		qsort(entry, n, sizeof(RsEntry), compare_entries);
-		row = rs_list_describe(&q, entry, n);
+		row = rs_list_describe(&q, s.scoring, entry, n);
 		for (int i = 0; i < n; i++)
 		{
 			Datum		values[lengthof(names)];
