@@ -8,6 +8,7 @@ SESSIONS=50
 
 part_serving() {
 	shop=${size}_shop
+	sql "CREATE INDEX ON $size.event (user_id, happened_at); CREATE INDEX ON $size.event (item_id, happened_at)"
 	# lists are checked for 10 rows, and a request is replayed from kept models
 	settings="\"factors\": $SERVING_FACTORS, \"sweeps\": 5"
 	sql "SET client_min_messages = warning; SELECT recsys.alter_policy('$shop', 'default', '{$settings}')" >/dev/null
@@ -82,6 +83,7 @@ SELECT * FROM $shop.serve(:u, k => 10);" 1 "$SERVING_SECONDS"
 serving_questions() {
 	item="$(an_item)"
 	user="$(a_user)"
+	model=$(sql "SELECT live_model_id FROM recsys.recommender WHERE recommender = '$shop'")
 	both="$user
 $item"
 	while IFS='|' read -r name given query; do
@@ -104,8 +106,7 @@ $query" 1 3
 		users_for_item|item|SELECT * FROM $shop.users_for_item(:i, 10);
 		score, 10 items|both|SELECT * FROM $shop.score(:u, ARRAY(SELECT generate_series(:i::int8 / 2 + 1, :i / 2 + 10)));
 		features, 10 items|both|SELECT * FROM $shop.features(:u, ARRAY(SELECT generate_series(:i::int8 / 2 + 1, :i / 2 + 10)));
-		nearest, k = 10|item|SELECT n.* FROM (SELECT factor FROM $shop.item_factor WHERE item_id = :i LIMIT 1) f, $shop.nearest(f.factor, 10) n;
-		explain|both|SELECT * FROM $shop.explain(:u, :i);
+		nearest, k = 10|item|SELECT n.* FROM $shop.item_factor f, $shop.nearest(f.factor, 10) n WHERE (f.model_id, f.item_id) = ($model, :i);
 	END
 }
 
@@ -152,7 +153,7 @@ checked() { say "SELECT 1 / (count(*) = 10)::int FROM $shop.$1;"; }
 
 serving_mixed() {
 	before=$(sql "SELECT count(*) FROM recsys.model WHERE recommender = '$shop'")
-	sql "SELECT recsys.alter_policy('$shop', 'default', '{\"sweeps\": 2, \"neighbors\": 20}')" >/dev/null
+	sql "SELECT recsys.alter_policy('$shop', 'default', '{\"sweeps\": 1, \"neighbors\": 5}')" >/dev/null
 	# until the file is gone
 	touch "$dir/go"
 	while [ -f "$dir/go" ]; do
