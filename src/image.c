@@ -47,7 +47,8 @@ checksum(uint64 h, const void *memory, Size n)
 static uint64
 build_word(void)
 {
-	Size		sizes[] = {RS_IMAGE_FORMAT, sizeof(RsImageHeader), RS_IMAGE_PARTS, sizeof(RsNeighbor)};
+	Size		sizes[] = {RS_IMAGE_FORMAT, sizeof(RsImageHeader), RS_IMAGE_PARTS, sizeof(RsNeighbor),
+	rs_index_bytes(1000, 64)};
 
 	return checksum(checksum(0, RS_BUILD, strlen(RS_BUILD)), sizes, sizeof(sizes));
 }
