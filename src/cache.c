@@ -383,17 +383,53 @@ find_model(RsRecommender *r, Name policy, RsPolicyRow *row, RsImageKey *key)
 	return uncommitted;
 }
 
+/* The rest of a key. */
+static void
+complete_key(const RsRecommender *r, RsImageKey *key)
+{
+	key->database = MyDatabaseId;
+	key->schema = r->schema_oid;
+	key->item_type = r->item_type;
+	key->item_collation = r->item_collation;
+}
+
 RsModel *
 rs_model_read(RsRecommender *r, Name policy, RsPolicyRow *row, MemoryContext until)
 {
 	RsImageKey	key = {0};
 	bool		uncommitted = find_model(r, policy, row, &key);
 
-	key.database = MyDatabaseId;
-	key.schema = r->schema_oid;
-	key.item_type = r->item_type;
-	key.item_collation = r->item_collation;
+	complete_key(r, &key);
 	return get_model(r, &key, uncommitted, until);
+}
+
+/*
+ * Makes the image of a model before anybody needs it, so that the first calls
+ * after it has gone live do not wait.  Nothing where it cannot be shared.
+ */
+void
+rs_model_share(RsRecommender *r, int64 model_id)
+{
+	Oid			argtypes[] = {INT8OID, NAMEOID};
+	Oid			types[] = {INT8OID, XIDOID};
+	Datum		args[2];
+	RsImageKey	key = {0};
+	RsModel    *m;
+
+	args[0] = Int64GetDatum(model_id);
+	args[1] = NameGetDatum(&r->name);
+	if (!sees_everything(r) ||
+		rs_spi_select("SELECT m.nonce, m.xmin FROM recsys.model m WHERE m.model_id = $1 AND m.recommender = $2"
+					  " AND m.status = 'ready'", lengthof(argtypes), argtypes, args, lengthof(types), types) != 1 ||
+		TransactionIdIsCurrentTransactionId(DatumGetTransactionId(rs_spi_value(0, 2))))
+		return;
+	key.model_id = model_id;
+	key.nonce = DatumGetInt64(rs_spi_value(0, 1));
+	complete_key(r, &key);
+	if (rs_image_exists(&key))
+		return;
+	m = make_model(r, &key, true);
+	MemoryContextDelete(m->context);
 }
 
 RsModel *

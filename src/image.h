@@ -132,6 +132,9 @@ extern void rs_image_neighbors(RsImageReader *reader);
 extern void rs_image_facts(RsImageReader *reader);
 extern void rs_image_ranker(RsImageReader *reader);
 
+/* cache.c */
+extern void rs_model_share(RsRecommender *r, int64 model_id);
+
 /* image_file.c: images that all backends share */
 extern const void *rs_image_map(const RsImageKey *key, Size *length);
 extern bool rs_image_share(const RsImageKey *key, const RsImageParts *p);
