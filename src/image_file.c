@@ -3,7 +3,7 @@
  * image_file.c
  *	  Images of models that all backends of a database share.
  *
- * An image is written once, as a temporary file of PostgreSQL's, and then gets
+ * An image is written once, as a temporary file of PostgreSQL's, and then given
  * a second name by link(2),
  *
  *		pgsql_tmp.recsys.DATABASE.MODEL.NONCE
