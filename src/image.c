@@ -205,6 +205,7 @@ rs_image_attach(const void *memory, MemoryContext context)
 	f->popular = get_part(h, RS_IMAGE_POPULAR);
 	f->neighbor_start = get_part(h, RS_IMAGE_NEIGHBOR_START);
 	f->neighbor = get_part(h, RS_IMAGE_NEIGHBOR);
+	f->most_neighbors = h->most_neighbors;
 	f->blend = h->blend;
 	f->recency_half_life = h->recency_half_life;
 	f->main_categories = h->main_categories;

@@ -71,6 +71,7 @@ typedef struct RsImageHeader
 	int32		width;
 	int32		item_stride;	/* bytes of an id in RS_IMAGE_ITEM; 0 = offsets */
 	uint32		nslots;
+	uint32		most_neighbors; /* of one item */
 	uint32		ncategories;
 	int32		nextra;
 	int32		ranker_features;	/* 0 = no ranker */

@@ -272,7 +272,7 @@ remove_names(const int64 *models, int n, Oid schema)
 	dir = opendir(folder);
 	if (dir == NULL)
 		return;
-	while ((entry = readdir(dir)) != NULL)
+	while ((entry = ReadDirExtended(dir, folder, LOG)) != NULL)
 	{
 		char		path[MAXPGPATH * 2];
 		long long	model;

@@ -138,6 +138,7 @@ sort_neighbors(const Neighbors *n)
 	RsNeighbor *neighbor;
 	uint64	   *start = allocate(nitems + 1, sizeof(uint64));
 	uint64	   *next = allocate(nitems + 1, sizeof(uint64));
+	uint64		most = 1;
 
 	for (uint64 i = 0; i < n->n; i++)
 		start[n->row[i].item + 1]++;
@@ -151,6 +152,7 @@ sort_neighbors(const Neighbors *n)
 	neighbor = allocate(n->n, sizeof(RsNeighbor));
 	for (uint32 i = 0; i < nitems; i++)
 	{
+		most = Max(most, start[i + 1] - start[i]);
 		sort_by_rank(sorted + start[i], start[i + 1] - start[i]);
 		if (i % 256 == 0)
 			CHECK_FOR_INTERRUPTS();
@@ -158,6 +160,7 @@ sort_neighbors(const Neighbors *n)
 	for (uint64 i = 0; i < n->n; i++)
 		neighbor[i] = sorted[i].neighbor;
 	pfree(sorted);
+	n->reader->p->header.most_neighbors = (uint32) Min(most, PG_UINT32_MAX);
 	rs_image_put(n->reader->p, RS_IMAGE_NEIGHBOR_START, start, ((Size) nitems + 1) * sizeof(uint64));
 	rs_image_put(n->reader->p, RS_IMAGE_NEIGHBOR, neighbor, n->n * sizeof(RsNeighbor));
 }
