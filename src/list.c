@@ -453,7 +453,7 @@ named(const RsRequest *q, const RsEntry *e, RsSource source, const Labels *l)
 
 /* One row of the answer. */
 static void
-describe_row(RsRequest *q, const RsEntry *e, const Labels *l, RsListed *row)
+describe_row(RsRequest *q, const RsEntry *e, const Labels *l, RsScoring scoring, RsListed *row)
 {
 	row->item = e->item;
 	row->column = e->column;
@@ -468,6 +468,10 @@ describe_row(RsRequest *q, const RsEntry *e, const Labels *l, RsListed *row)
 	{
 		row->features = palloc(q->m->nfeatures * sizeof(float));
 		rs_entry_features(q, e, row->features);
+		row->base_score = scoring == RS_BY_RANKER ?
+			rs_ranker_score(&q->m->funnel.ranker, row->features) : e->raw;
+		row->boost = e->boost;
+		row->freshness = e->fresh;
 	}
 }
 
@@ -490,6 +494,6 @@ rs_list_make(RsRequest *q, int *n)
 	rows = palloc_extended((Size) *n * sizeof(RsListed), MCXT_ALLOC_HUGE);
 	read_labels(q, entry, *n, &labels);
 	for (int i = 0; i < *n; i++)
-		describe_row(q, &entry[i], &labels, &rows[i]);
+		describe_row(q, &entry[i], &labels, l.supply.scoring, &rows[i]);
 	return rows;
 }
