@@ -133,7 +133,15 @@ extern void rs_image_neighbors(RsImageReader *reader);
 extern void rs_image_facts(RsImageReader *reader);
 extern void rs_image_ranker(RsImageReader *reader);
 
-/* cache.c */
+/*
+ * cache.c: the model of a key, to be used until a context goes; uncommitted:
+ * the present transaction has made it.
+ */
+extern RsModel *rs_model_get(RsRecommender *r, const RsImageKey *key, bool uncommitted,
+							 MemoryContext until);
+extern void rs_model_make(RsRecommender *r, const RsImageKey *key);
+
+/* served.c */
 extern void rs_model_share(RsRecommender *r, int64 model_id);
 
 /* image_file.c: images that all backends share */

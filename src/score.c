@@ -16,21 +16,8 @@
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 
-#include "serve.h"
+#include "list.h"
 #include "kernel/score.h"
-
-/* Items as an array of the recommender's item type. */
-Datum
-rs_item_array(const RsRecommender *r, Datum *items, int n)
-{
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
-
-	get_typlenbyvalalign(r->item_type, &typlen, &typbyval, &typalign);
-	return PointerGetDatum(construct_array(items, n, r->item_type,
-										   typlen, typbyval, typalign));
-}
 
 /* The history's item that speaks most for each neighbour; ties to the first. */
 static void
@@ -103,7 +90,7 @@ score_factors(RsRequest *q)
 	pfree(place);
 }
 
-/* Final scores; -infinity for what this user or call must not see. */
+/* Final scores; -infinity for what this user must not see. */
 void
 rs_score_items(RsRequest *q)
 {
@@ -117,9 +104,9 @@ rs_score_items(RsRequest *q)
 		if (column != RS_NO_ID)
 			hidden[column] = true;
 	}
-	if (q->h->n > 0 && rs_has_neighbors(q->method))
+	if (q->h->n > 0 && rs_has_neighbors(q->policy.method))
 		score_neighbors(q);
-	if (q->h->n > 0 && rs_has_factors(q->method) && m->funnel.fold.factors > 0)
+	if (q->h->n > 0 && rs_has_factors(q->policy.method) && m->funnel.fold.factors > 0)
 		score_factors(q);
 	q->score = palloc_extended(Max(m->funnel.nitems, 1) * sizeof(float), MCXT_ALLOC_HUGE);
 	if (q->factor != NULL && m->funnel.fold.kind == RS_KIND_RATING)
@@ -127,9 +114,5 @@ rs_score_items(RsRequest *q)
 			q->score[i] = hidden[i] ? -INFINITY : q->factor[i];
 	else
 		rs_blend(q->neighbor, q->factor, m->funnel.popularity, hidden, m->funnel.nitems, m->funnel.blend, q->score);
-	if (q->only != NULL)
-		for (uint32 i = 0; i < m->funnel.nitems; i++)
-			if (rs_idmap_find(q->only, rs_model_item(m, i)) == RS_NO_ID)
-				q->score[i] = -INFINITY;
 	pfree(hidden);
 }

@@ -63,6 +63,13 @@ extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsPolicyRow *
 extern RsModel *rs_model_read(RsRecommender *r, Name policy, RsPolicyRow *row,
 							  MemoryContext until);
 
+/*
+ * A model by its id, for lists that a version of a policy has made; 55000
+ * where its parts have been deleted.
+ */
+extern RsModel *rs_model_logged(RsRecommender *r, int64 model_id, Name policy, int version,
+								RsPolicyRow *row, MemoryContext until);
+
 /* ---- image.c: what a model knows by id and by name ---- */
 
 /* column of an item, or RS_NO_ID */
@@ -101,6 +108,7 @@ typedef struct RsLog
 	int			n;
 	RsQuantified *row;			/* item: number as added */
 	RsEvent    *event;			/* merged, by item; numbers follow the ids */
+	int64	   *owned;			/* by item: when it was owned last */
 	RsIdMap    *items;
 } RsLog;
 
@@ -126,9 +134,15 @@ extern RsHistory *rs_history_of_log(const RsRecommender *r, const RsModel *m,
 
 extern RsHistory *rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 									 bool has_as_of, TimestampTz as_of);
-extern RsHistory *rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items);
 
-/* ---- filter.c: which items may be listed at this moment ---- */
+/* the same with events up to a time, and ages as of another */
+extern RsHistory *rs_history_until(RsRecommender *r, const RsModel *m, Datum user,
+								   bool has_until, TimestampTz time, TimestampTz as_of);
+extern RsHistory *rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items);
+extern RsHistory *rs_history_of_logged(const RsRecommender *r, const RsModel *m, const Datum *items,
+									   const float *weights, const int64 *times, int n);
+
+/* ---- filter.c, eligible.c: which items may be listed at this moment ---- */
 
 typedef struct RsFilter RsFilter;
 
@@ -141,34 +155,6 @@ extern void rs_filter_items(RsFilter *f, const Datum *items, int n, bool *pass);
 extern int	rs_filter_fresh(RsFilter *f, const RsModel *m, RsIdMap *hidden,
 							RsIdMap *only, int64 limit, Datum **items);
 
-/* ---- score.c: scores of all items for one request ---- */
-
-typedef struct RsRequest
-{
-	RsRecommender *r;
-	RsModel    *m;
-	RsPolicyRow policy;
-	RsMethod	method;			/* the policy's */
-	RsHistory  *h;
-	RsIdMap    *only;			/* NULL = no restriction */
-	int			k;
-	int			after;
-	RsFilter   *filter;
-
-	/* scores */
-	float	   *score;			/* by column, final */
-	float	   *neighbor;		/* evidence by column, or NULL */
-	float	   *factor;			/* evidence by column, or NULL */
-	uint32	   *because;		/* by column: that of the history's item that
-								 * speaks most for it, or RS_NO_ID */
-	char	  **label;			/* by column, for those in because; else NULL */
-} RsRequest;
-
-/* fills the scores; -infinity for what must not be listed */
-extern void rs_score_items(RsRequest *q);
-
-extern Datum rs_item_array(const RsRecommender *r, Datum *items, int n);
-
 /* ---- reason.c: what a list says of an item ---- */
 
 typedef enum RsSource
@@ -177,12 +163,19 @@ typedef enum RsSource
 	RS_FROM_FACTOR,
 	RS_FROM_RATING,				/* factors whose score is a rating */
 	RS_FROM_POPULARITY,
-	RS_FROM_FRESH
+	RS_FROM_CATEGORY,			/* popular in one of the user's categories */
+	RS_FROM_HISTORY,			/* the user has had it before */
+	RS_FROM_FRESH,
+	RS_FROM_PIN,
+	RS_FROM_EXPLORATION
 } RsSource;
 
 extern const char *rs_source_name(RsSource source);
 
-/* a sentence; because is the label of the item that a neighbor goes with */
+/*
+ * a sentence; because is the label of the item that a neighbor goes with, or
+ * the name of a category
+ */
 extern char *rs_reason(RsSource source, double score, const char *because);
 
 /* score of what nothing speaks for: none above those ranked before it */
@@ -198,6 +191,9 @@ extern Datum *rs_elements(ArrayType *array, Oid type, int *n);
 
 /* an array argument's items as a set; NULL if the argument is */
 extern RsIdMap *rs_item_set(FunctionCallInfo fcinfo, int arg, const RsRecommender *r, const char *name);
+
+/* items as an array of the recommender's item type */
+extern Datum rs_item_array(const RsRecommender *r, Datum *items, int n);
 
 /* a tuplestore of these columns as the function's result, whatever is expected */
 extern void rs_declare_result(FunctionCallInfo fcinfo, int n, const char *const *names, const Oid *types);

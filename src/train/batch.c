@@ -124,7 +124,7 @@ allocate(RsLists *l, RsMethod method)
 	a->batch = rs_batch_make(run, l->context, most, 4 * l->most_columns);
 	a->count = rs_share(run, l->context, most * sizeof(int32), "lists");
 	a->listed = rs_share(run, l->context, (Size) most * a->plan.k * sizeof(RsListedItem), "lists");
-	rs_run_charge(run, (rs_ranker_bytes(&a->plan) + l->m->funnel.nitems * sizeof(uint32)) * (run->workers + 1), "lists");
+	rs_run_charge(run, (rs_lister_bytes(&a->plan) + l->m->funnel.nitems * sizeof(uint32)) * (run->workers + 1), "lists");
 	l->batch_context = AllocSetContextCreate(l->context, "recsys batch", ALLOCSET_DEFAULT_SIZES);
 	l->users = rs_idmap_create(run->recommender->user_type, run->recommender->user_collation, l->batch_context);
 	l->user_context = AllocSetContextCreate(l->context, "recsys user", ALLOCSET_DEFAULT_SIZES);
@@ -240,7 +240,7 @@ rs_lists_run(RsLists *l)
 		return;
 	INSTR_TIME_SET_CURRENT(start);
 	team = rs_team_begin(l->run, (uint64) l->arg.batch.n * l->arg.plan.k);
-	rs_team_run(team, &rs_job_lists, &l->arg, sizeof(l->arg), rs_ranker_blocks(&l->arg.batch));
+	rs_team_run(team, &rs_job_lists, &l->arg, sizeof(l->arg), rs_lister_blocks(&l->arg.batch));
 	rs_team_end(team);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
