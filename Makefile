@@ -11,14 +11,15 @@ KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence cosine csr
 	returns score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden
-COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/eligible.o src/filter.o \
+COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/eligible.o src/filter.o src/fresh.o \
 	src/history.o src/id_type.o src/idmap.o src/image.o src/image_build.o src/image_file.o src/image_parts.o src/image_users.o \
-	src/owner.o src/plan.o src/reason.o src/registry.o src/stream.o
+	src/list.o src/owner.o src/plan.o src/reason.o src/registry.o src/request.o src/rules.o src/score.o src/served.o \
+	src/stream.o src/supply.o
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
-	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/list.o src/supply.o \
-	src/fresh.o src/rules.o src/score.o src/serve.o src/log.o src/request_id.o src/feature_name.o src/replay.o src/replay_list.o src/image_door.o \
+	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/image_door.o src/recommend.o \
+	src/serve.o src/log.o src/request_id.o src/feature_name.o src/replay.o src/replay_list.o \
 	src/similar.o src/users.o src/questions.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 
@@ -38,7 +39,8 @@ SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric top_k definition interaction quality detect_bots demo_shop \
-	cleaning train ratings bpr cooccurrence reproduce evaluate tune recommend questions rules serve replay batch rights abuse badinput
+	cleaning train ratings bpr cooccurrence reproduce evaluate ranker tune recommend questions rules serve replay batch \
+	rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys

@@ -3,7 +3,7 @@
  * image_file.c
  *	  Images of models that all backends of a database share.
  *
- * An image is written once, as a temporary file of PostgreSQL's, and then gets
+ * An image is written once, as a temporary file of PostgreSQL's, and then given
  * a second name by link(2),
  *
  *		pgsql_tmp.recsys.DATABASE.MODEL.NONCE
@@ -274,7 +274,7 @@ remove_names(const int64 *models, int n, Oid schema)
 	dir = opendir(folder);
 	if (dir == NULL)
 		return;
-	while ((entry = readdir(dir)) != NULL)
+	while ((entry = ReadDirExtended(dir, folder, LOG)) != NULL)
 	{
 		char		path[MAXPGPATH * 2];
 		long long	model;

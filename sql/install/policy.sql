@@ -198,8 +198,8 @@ BEGIN
 			USING ERRCODE = '22023', HINT = '"external" stands for the list that the app makes by itself.';
 	END IF;
 	full_settings := recsys._check_policy_settings(method, coalesce(settings, '{}'));
-	PERFORM recsys._check_features(recommender, full_settings);
 	PERFORM recsys._check_rules(recommender, full_settings -> 'rules');
+	PERFORM recsys._check_features(recommender, full_settings);
 	IF method = 'explicit' AND (recsys._recommender(recommender)).feedback <> 'explicit' THEN
 		RAISE EXCEPTION 'method explicit learns from ratings, and recommender "%" has implicit feedback', recommender
 			USING ERRCODE = '22023',
@@ -232,8 +232,8 @@ BEGIN
 	END IF;
 	full_settings := recsys._check_policy_settings(old.method,
 		old.settings - coalesce(recsys._unused_settings(settings ->> 'similarity'), '{}') || coalesce(settings, '{}'));
-	PERFORM recsys._check_features(recommender, full_settings);
 	PERFORM recsys._check_rules(recommender, full_settings -> 'rules');
+	PERFORM recsys._check_features(recommender, full_settings);
 	INSERT INTO recsys.policy VALUES (recommender, policy, old.version + 1, old.method, full_settings);
 	RETURN old.version + 1;
 END $$;
