@@ -29,8 +29,8 @@ TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o s
 	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/explicit.o src/train/bpr.o \
 	src/train/neighbors.o src/train/facts.o src/train/view.o src/train/learn.o src/train/plan.o \
 	src/train/lister.o src/train/targets.o src/train/evaluate.o src/train/outcome.o src/train/ratings.o \
-	src/train/model.o src/train/batch.o src/train/batch_job.o src/train/batch_users.o \
-	src/train/store.o src/train/write.o src/train/progress.o src/train/stop.o src/train/skew.o src/train/tune.o src/train/warm.o
+	src/train/model.o src/train/batch.o src/train/batch_job.o src/train/batch_users.o src/train/batch_rows.o \
+	src/train/batch_single.o src/train/store.o src/train/write.o src/train/progress.o src/train/stop.o src/train/skew.o src/train/tune.o src/train/warm.o
 
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric top_k cooccurrence check interaction definition \
