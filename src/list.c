@@ -241,6 +241,8 @@ keep_eligible(RsListing *l, RsEntries *batch)
 			batch->entry[kept++] = batch->entry[i];
 	batch->n = kept;
 	l->supply.passed += kept;
+	if (kept > 0)
+		l->supply.last_passed = batch->entry[kept - 1].raw;
 }
 
 /* ---- pins ---- */

@@ -79,7 +79,8 @@ typedef struct RsSupply
 	int64		unknown;		/* limit of the last query for unknown ones */
 	int			batch;			/* items of the last one */
 	int64		seen;			/* items handed out, and how many of them */
-	int64		passed;			/* were eligible: the caller counts these */
+	int64		passed;			/* were eligible, and the raw score of the last */
+	double		last_passed;	/* of those: the caller says so */
 	bool		tried;			/* to drive by the catalog */
 	bool		any;			/* items have been handed out of STAGE_ALL */
 	double		last_score;		/* raw score of the last one */

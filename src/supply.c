@@ -456,7 +456,7 @@ ready_unknown(RsSupply *s, int64 wanted)
 		e = rs_entries_grow(&s->ready, 1);
 		start_entry(e, found[i].item, RS_NO_ID);
 		e->says = found[i].says;
-		e->raw = rs_fresh_score(s->seen > 0, s->last_score);
+		e->raw = rs_fresh_score(s->passed > 0, s->last_passed);
 		s->ready.n++;
 	}
 }

@@ -130,7 +130,7 @@ INSERT INTO rules_visit SELECT u, 1 + (u * 37 + j * j * 11) % 2900, '2024-05-01Z
 FROM generate_series(1, 400) u, generate_series(1, 25) j;
 SELECT recsys.create_recommender('rules_few', 'rules_visit', 'who', 'item', 'at', catalog => 'rules_big', settings => '{"rules": {"bots": false}}');
 SELECT recsys.alter_policy('rules_few', 'default', '{"factors": 4, "sweeps": 5}');
-CALL recsys.retrain('rules_few', evaluate => false);
+CALL recsys.retrain('rules_few', evaluate => false, memory => '500 MB');
 SELECT u, p, f ->> 'price' AS price, bool_and(few = whole) AS same, max(array_length(few, 1)) AS listed
 FROM (VALUES (NULL::int), (5), (77)) u (u), (VALUES ('default'), ('popularity'), ('item_item')) p (p),
 	(VALUES ('{"price": 17}'::jsonb), ('{"price": {"max": 4}}'), ('{"price": {"max": 400}}')) f (f),
