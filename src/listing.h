@@ -27,6 +27,7 @@ typedef struct RsEntry
 	RsEligible	says;
 
 	/* once placed */
+	int			window;			/* within which it was compared */
 	bool		pinned;
 	bool		explored;
 	double		propensity;
@@ -114,6 +115,7 @@ typedef struct RsListing
 	int64		most;			/* places wanted */
 	RsRerank	rerank;
 	RsEntry    *pin;			/* those that may be listed, by position */
+	int			window;			/* number of the one at hand */
 	RsEntries	listed;
 	RsEntries	deferred;		/* passed over by max_per_category */
 	int64		before_deferred;	/* places filled before them, 0 = none of them
@@ -131,10 +133,22 @@ extern void rs_listing_run(RsListing *l, RsRequest *q);
 /* room for so many more */
 extern RsEntry *rs_entries_grow(RsEntries *e, int64 more);
 
+/* what the kernel wants to know of an entry */
+extern RsRerankItem rs_rerank_item(RsListing *l, RsEntry *e);
+
+/* the label of an item of the model: its title in the catalog, or its id */
+extern char *rs_item_label(const RsRequest *q, uint32 column);
+
 /* features of an entry, in the order of the model's */
 extern void rs_entry_features(RsRequest *q, const RsEntry *e, float *out);
 
 /* fresh.c: new items of the catalog, to be ranked among the candidates */
 extern int	rs_fresh_candidates(RsRequest *q, RsEntry **entries);
+
+/*
+ * The same of any item that the model does not know, or false where the catalog
+ * does not know it either.
+ */
+extern bool rs_fresh_entry(RsRequest *q, Datum item, RsEntry *e);
 
 #endif							/* RS_LISTING_H */
