@@ -29,8 +29,8 @@
 #define FIXED_COLUMNS	4		/* item, category, price, released_at */
 
 /* rows to read for each item wanted, since the model may know some */
-#define ROWS_PER_ITEM	4
-#define MORE_ROWS		20
+#define ROWS_PER_ITEM	2
+#define MORE_ROWS		10
 
 /* What a model's settings say of new items; they never change. */
 typedef struct Settings

@@ -74,6 +74,8 @@ typedef struct RsSupply
 								 * none */
 	uint32	   *candidate;		/* columns of the funnel's, ascending */
 	uint32		ncandidates;
+	RsCandidate *ranked;		/* the same, by their scores */
+	uint32		next_ranked;
 	RsEntries	ready;			/* of the stage, in order */
 	int64		next;			/* of them, or of the most popular items */
 	bool		checked;		/* those ready are known to be eligible */
