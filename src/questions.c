@@ -88,19 +88,16 @@ make_entries(RsRequest *q, RsSupply *s, RsIdMap *items)
 
 	for (int i = 0; i < n; i++)
 	{
-		Datum		item = rs_idmap_datum(items, i);
+		RsEntry    *e = &entry[i];
 
+		e->item = rs_idmap_datum(items, i);
+		e->column = rs_model_find(q->m, e->item);
 		if (s != NULL)
-			rs_supply_entry(s, item, &entry[i]);
-		else
-		{
-			entry[i].item = item;
-			entry[i].column = rs_model_find(q->m, item);
-		}
-		if (i % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
+			rs_supply_entry(s, e->item, e);
+		if (e->column == RS_NO_ID)
+			(void) rs_fresh_entry(q, e->item, e);
+		CHECK_FOR_INTERRUPTS();
 	}
-	rs_fresh_facts(q, entry, n);
 	return entry;
 }
 

@@ -60,6 +60,7 @@ BEGIN
 	EXECUTE format('COMMENT ON FUNCTION %I.recommend_for_items(%s[], int, %2$s[], jsonb, name) IS %3$L', recommender, i,
 		'the k best items for somebody who has shown interest in these items, the latest last');
 	PERFORM recsys._wrap_questions(recommender, u, i);
+	PERFORM recsys._wrap_explain(recommender, u, i);
 END $$;
 COMMENT ON FUNCTION recsys.refresh_functions(name) IS
 '(re)creates the functions in a recommender''s schema, as its owner after an upgrade of the extension';
