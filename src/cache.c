@@ -330,6 +330,29 @@ get_value(int column, bool *isnull)
 }
 
 /*
+ * What the row just read says of a policy and its model; whether the
+ * transaction has made the model itself.
+ */
+static bool
+take_model(RsPolicyRow *row, RsImageKey *key)
+{
+	bool		isnull;
+	Datum		value;
+	bool		uncommitted;
+
+	key->model_id = DatumGetInt64(rs_spi_value(0, 1));
+	key->nonce = DatumGetInt64(rs_spi_value(0, 2));
+	uncommitted = TransactionIdIsCurrentTransactionId(DatumGetTransactionId(rs_spi_value(0, 3)));
+	row->method = rs_method(TextDatumGetCString(rs_spi_value(0, 4)));
+	value = get_value(5, &isnull);
+	row->version = isnull ? 0 : DatumGetInt32(value);
+	value = get_value(6, &isnull);
+	row->rules = isnull ? NULL : TextDatumGetCString(value);
+	SPI_freetuptable(SPI_tuptable);
+	return uncommitted;
+}
+
+/*
  * The model that a policy scores with now, and whether the transaction has
  * made it itself.
  */
@@ -340,8 +363,6 @@ find_model(RsRecommender *r, Name policy, RsPolicyRow *row, RsImageKey *key)
 	Oid			types[] = {INT8OID, INT8OID, XIDOID, TEXTOID, INT4OID, TEXTOID};
 	Datum		args[3];
 	bool		isnull;
-	Datum		value;
-	bool		uncommitted;
 
 	if (policy == NULL && r->live_model_id == 0)
 		ereport(ERROR,
@@ -364,7 +385,7 @@ find_model(RsRecommender *r, Name policy, RsPolicyRow *row, RsImageKey *key)
 				 errhint("SELECT policy FROM recsys.policy WHERE recommender = %s lists them.",
 						 quote_literal_cstr(NameStr(r->name)))));
 	}
-	key->model_id = DatumGetInt64(get_value(1, &isnull));
+	(void) get_value(1, &isnull);
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -372,15 +393,18 @@ find_model(RsRecommender *r, Name policy, RsPolicyRow *row, RsImageKey *key)
 						NameStr(row->name), NameStr(r->name)),
 				 errhint("CALL recsys.retrain(%s, policy => %s);",
 						 quote_literal_cstr(NameStr(r->name)), quote_literal_cstr(NameStr(row->name)))));
-	key->nonce = DatumGetInt64(rs_spi_value(0, 2));
-	uncommitted = TransactionIdIsCurrentTransactionId(DatumGetTransactionId(rs_spi_value(0, 3)));
-	row->method = rs_method(TextDatumGetCString(rs_spi_value(0, 4)));
-	value = get_value(5, &isnull);
-	row->version = isnull ? 0 : DatumGetInt32(value);
-	value = get_value(6, &isnull);
-	row->rules = isnull ? NULL : TextDatumGetCString(value);
-	SPI_freetuptable(SPI_tuptable);
-	return uncommitted;
+	return take_model(row, key);
+}
+
+/* The model of a key whose model and nonce have been found. */
+static RsModel *
+open_model(RsRecommender *r, RsImageKey *key, bool uncommitted, MemoryContext until)
+{
+	key->database = MyDatabaseId;
+	key->schema = r->schema_oid;
+	key->item_type = r->item_type;
+	key->item_collation = r->item_collation;
+	return get_model(r, key, uncommitted, until);
 }
 
 RsModel *
@@ -389,11 +413,40 @@ rs_model_read(RsRecommender *r, Name policy, RsPolicyRow *row, MemoryContext unt
 	RsImageKey	key = {0};
 	bool		uncommitted = find_model(r, policy, row, &key);
 
-	key.database = MyDatabaseId;
-	key.schema = r->schema_oid;
-	key.item_type = r->item_type;
-	key.item_collation = r->item_collation;
-	return get_model(r, &key, uncommitted, until);
+	return open_model(r, &key, uncommitted, until);
+}
+
+/* A version of a policy, with a model that may be of another version. */
+static const char *const logged_query =
+"SELECT m.model_id, m.nonce, m.xmin, CASE WHEN m.policy = p.policy THEN m.method ELSE p.method END,"
+" p.version, (p.settings -> 'rules')::text"
+" FROM recsys.policy p, recsys.model m"
+" WHERE m.model_id = $1 AND m.recommender = $2 AND m.status = 'ready'"
+" AND p.recommender = $2 AND p.policy = $3 AND p.version = $4";
+
+RsModel *
+rs_model_logged(RsRecommender *r, int64 model_id, Name policy, int version,
+				RsPolicyRow *row, MemoryContext until)
+{
+	Oid			argtypes[] = {INT8OID, NAMEOID, NAMEOID, INT4OID};
+	Oid			types[] = {INT8OID, INT8OID, XIDOID, TEXTOID, INT4OID, TEXTOID};
+	Datum		args[4];
+	RsImageKey	key = {0};
+	bool		uncommitted;
+
+	memset(row, 0, sizeof(*row));
+	row->name = *policy;
+	args[0] = Int64GetDatum(model_id);
+	args[1] = NameGetDatum(&r->name);
+	args[2] = NameGetDatum(&row->name);
+	args[3] = Int32GetDatum(version);
+	if (rs_spi_select(logged_query, lengthof(argtypes), argtypes, args, lengthof(types), types) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model " INT64_FORMAT " of recommender \"%s\" is no longer kept", model_id, NameStr(r->name)),
+				 errhint("The setting \"keep_models\" says how many models of a policy are kept.")));
+	uncommitted = take_model(row, &key);
+	return open_model(r, &key, uncommitted, until);
 }
 
 RsModel *

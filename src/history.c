@@ -312,40 +312,49 @@ rs_check_source(const RsRecommender *r)
 /*
  * History and hidden items of a user: owned ones (unless items are repeatable,
  * and where a rule says how long for, those owned since) and disliked ones.
+ * Events up to a time, if there is one; ages count from as_of.
  */
 RsHistory *
-rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
-				   bool has_as_of, TimestampTz as_of)
+rs_history_until(RsRecommender *r, const RsModel *m, Datum user,
+				 bool has_until, TimestampTz time, TimestampTz as_of)
 {
 	RsIdMap    *hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
 	int			limit = rs_history_events(r);
 	RsLog		log = {0};
 	bool		truncated;
 
-	if (!has_as_of)
-		as_of = GetCurrentTransactionStartTimestamp();
+	if (!has_until)
+		time = as_of;
 	rs_check_source(r);
 	log.items = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
 	read_events(r, psprintf("SELECT %s FROM %s.interaction i WHERE i.user_id = $1%s"
 							" ORDER BY i.interacted_at DESC LIMIT %d",
-							rs_log_columns(r), r->schema, until("i", has_as_of), limit),
-				user, has_as_of, as_of, &log);
+							rs_log_columns(r), r->schema, until("i", has_until), limit),
+				user, has_until, time, &log);
 	truncated = (log.n >= limit);
 	if (truncated && r->returns_netted)
-		read_returned(r, user, has_as_of, as_of, &log);
+		read_returned(r, user, has_until, time, &log);
 	if (hides_owned(r) && truncated)
 		hide_rows(r, psprintf("SELECT DISTINCT i.item_id FROM %s.interaction i WHERE i.user_id = $1 AND i.owned%s%s%s",
-							  r->schema, until("i", has_as_of),
+							  r->schema, until("i", has_until),
 							  r->rebuy_after > 0 ? " AND i.interacted_at > $3" : "", r->returns_netted ?
 							  psprintf(" AND NOT EXISTS (SELECT FROM %s.interaction b WHERE b.user_id = $1"
 									   " AND b.item_id = i.item_id AND b.value < 0%s)",
-									   r->schema, until("b", has_as_of)) : ""),
-				  user, has_as_of, as_of, hidden);
+									   r->schema, until("b", has_until)) : ""),
+				  user, has_until, time, hidden);
 	if (r->has_dislikes)
 		hide_rows(r, psprintf("SELECT DISTINCT d.item_id FROM %s.dislike d WHERE d.user_id = $1%s",
-							  r->schema, until("d", has_as_of)),
-				  user, has_as_of, as_of, hidden);
+							  r->schema, until("d", has_until)),
+				  user, has_until, time, hidden);
 	return rs_history_of_log(r, m, &log, hidden, as_of);
+}
+
+RsHistory *
+rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
+				   bool has_as_of, TimestampTz as_of)
+{
+	return rs_history_until(r, m, user, has_as_of, as_of,
+							has_as_of ? as_of : GetCurrentTransactionStartTimestamp());
 }
 
 /*
@@ -384,5 +393,21 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 		if (m->funnel.fold.kind == RS_KIND_RATING)
 			h->weight[i] = m->highest;
 	}
+	return h;
+}
+
+/*
+ * History as a request has logged it, ordered by id; nothing is hidden.
+ */
+RsHistory *
+rs_history_of_logged(const RsRecommender *r, const RsModel *m, const Datum *items,
+					 const float *weights, const int64 *times, int n)
+{
+	RsHistory  *h = palloc0(sizeof(RsHistory));
+
+	h->hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
+	make_room(h, n);
+	for (int i = 0; i < n; i++)
+		add_item(m, h, items[i], weights[i], times[i]);
 	return h;
 }

@@ -112,6 +112,9 @@ typedef struct RsRequest
 extern void rs_request_open(RsRequest *q, const char *recommender, Jsonb *filter,
 							Name policy);
 
+/* filter and rules of the policy that the request has */
+extern void rs_request_rules(RsRequest *q, Jsonb *filter);
+
 /* the user's history, hidden items among it; as_of is set before */
 extern void rs_request_user(RsRequest *q, Datum user, bool has_as_of);
 extern void rs_request_nobody(RsRequest *q);
@@ -129,6 +132,11 @@ typedef struct RsListed
 	Datum		item;
 	uint32		column;			/* RS_NO_ID = not of the model */
 	double		score;
+	double		base_score;		/* by the model, before rules and whatever cuts
+								 * it down: made from the features by a ranker;
+								 * set if features are wanted, as the next two */
+	double		boost;			/* product of the boosts */
+	double		freshness;		/* what freshness added */
 	RsSource	source;
 	char	   *reason;
 	bool		has_because;

@@ -33,14 +33,20 @@ PG_FUNCTION_INFO_V1(recsys_recommend_for_items);
 /* ---- a request ---- */
 
 void
-rs_request_open(RsRequest *q, const char *recommender, Jsonb *filter, Name policy)
+rs_request_rules(RsRequest *q, Jsonb *filter)
 {
-	q->r = rs_registry_get(recommender, CurrentMemoryContext);
 	q->filter = rs_filter_make(q->r, filter);
-	q->m = rs_model_for_policy(q->r, policy, &q->policy);
 	q->rules = rs_rules_get(q->r, &q->policy);
 	rs_filter_rules(q->filter, q->rules);
 	q->r->rebuy_after = q->rules->rebuy_after;
+}
+
+void
+rs_request_open(RsRequest *q, const char *recommender, Jsonb *filter, Name policy)
+{
+	q->r = rs_registry_get(recommender, CurrentMemoryContext);
+	q->m = rs_model_for_policy(q->r, policy, &q->policy);
+	rs_request_rules(q, filter);
 	q->as_of = GetCurrentTransactionStartTimestamp();
 }
 
@@ -71,7 +77,7 @@ rs_request_funnel(RsRequest *q)
 	user.n = q->h->n;
 	user.item = q->h->column;
 	user.weight = q->h->weight;
-	user.time = q->h->time;
+	user.time = q->r->has_time ? q->h->time : NULL;
 	user.as_of = q->as_of;
 	rs_funnel_open(f, &user, q->work);
 	return q->work;

@@ -63,6 +63,13 @@ extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsPolicyRow *
 extern RsModel *rs_model_read(RsRecommender *r, Name policy, RsPolicyRow *row,
 							  MemoryContext until);
 
+/*
+ * A model by its id, for lists that a version of a policy has made; 55000
+ * where its parts have been deleted.
+ */
+extern RsModel *rs_model_logged(RsRecommender *r, int64 model_id, Name policy, int version,
+								RsPolicyRow *row, MemoryContext until);
+
 /* ---- image.c: what a model knows by id and by name ---- */
 
 /* column of an item, or RS_NO_ID */
@@ -127,7 +134,13 @@ extern RsHistory *rs_history_of_log(const RsRecommender *r, const RsModel *m,
 
 extern RsHistory *rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 									 bool has_as_of, TimestampTz as_of);
+
+/* the same with events up to a time, and ages as of another */
+extern RsHistory *rs_history_until(RsRecommender *r, const RsModel *m, Datum user,
+								   bool has_until, TimestampTz time, TimestampTz as_of);
 extern RsHistory *rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items);
+extern RsHistory *rs_history_of_logged(const RsRecommender *r, const RsModel *m, const Datum *items,
+									   const float *weights, const int64 *times, int n);
 
 /* ---- filter.c, eligible.c: which items may be listed at this moment ---- */
 

@@ -294,6 +294,7 @@ BEGIN
 			EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', recommender, t.name, c.key, c.value);
 		END LOOP;
 	END LOOP;
+	PERFORM recsys._build_log(recommender);
 END $$;
 COMMENT ON FUNCTION recsys._build_tables(name) IS 'creates the tables of a recommender in its own id types';
 
@@ -365,8 +366,8 @@ CREATE FUNCTION recsys.drop_recommender(recommender name, cascade boolean DEFAUL
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'item_attribute', 'recommendation', 'user_evaluation'];
-	views constant name[] := ARRAY['interaction', 'event', 'dislike', 'catalog'];
+	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'item_attribute', 'recommendation', 'user_evaluation', 'request', 'exposure'];
+	views constant name[] := ARRAY['exposure_feature', 'interaction', 'event', 'dislike', 'catalog'];
 	foreign_objects text;
 	o record;
 BEGIN
@@ -381,7 +382,7 @@ BEGIN
 		SELECT string_agg(f.what, ', ' ORDER BY f.what) INTO foreign_objects FROM (
 			SELECT format('relation %I', c.relname) AS what FROM pg_class c
 			WHERE c.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)
-			AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND c.relname <> ALL (tables || views)
+			AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND NOT c.relispartition AND c.relname <> ALL (tables || views)
 			UNION ALL
 			SELECT format('function %I', p.proname) FROM pg_proc p
 			WHERE p.pronamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)

@@ -38,6 +38,7 @@ BEGIN
 	ELSIF stage = 'publish' THEN
 		SELECT 1::int8 AS rows_in, recsys._publish(run) AS rows_out, 0::int8 AS bytes, NULL::int8 AS model_id INTO made;
 	ELSIF stage = 'maintain' THEN
+		PERFORM recsys.maintain(recommender);
 		SELECT 1::int8 AS rows_in, recsys._delete_old_models(recommender) AS rows_out, 0::int8 AS bytes, NULL::int8 AS model_id INTO made;
 	ELSE
 		SELECT * INTO made FROM recsys._train_stage(run, stage);
