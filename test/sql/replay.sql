@@ -141,7 +141,15 @@ SELECT * FROM recsys.skew_report('replay', NULL); \echo :SQLSTATE
 SELECT * FROM recsys.skew_report('replay', 'infinity');
 -- models go, one after the other
 CALL recsys.retrain('replay', evaluate => false);
-SELECT * FROM replay.request q, recsys.replay('replay', q.request_id) WHERE placement = 'before'; \echo :SQLSTATE
+DO $$
+DECLARE
+	hint text;
+BEGIN
+	PERFORM FROM replay.request q, recsys.replay('replay', q.request_id) WHERE placement = 'before';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RAISE WARNING '%: %', SQLSTATE, regexp_replace(SQLERRM, '\d+', 'N') USING HINT = hint;
+END $$;
 SELECT * FROM recsys.skew_report('replay');
 -- features keep their names
 SELECT count(*) > 100 AS many, count(DISTINCT feature) = cardinality(recsys._feature_names('replay', max(model_id))) AS all FROM replay.exposure_feature JOIN replay.request USING (requested_at, request_id, unit);
