@@ -15,15 +15,11 @@
  */
 #include "postgres.h"
 
-#include <sys/mman.h>
-
 #include "access/parallel.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "parts.h"
-
-#define HUGE_PAGE		(2 << 20)	/* what large pages are aligned to */
 
 /* Rows of consecutive items, each in its own place. */
 typedef struct Batch
@@ -138,28 +134,6 @@ cap_histories(RsRun *run, MemoryContext context, const RsMatrix *m,
 	return cut;
 }
 
-/*
- * Memory for a part that is written once from its beginning to its end: in
- * large pages where there are any, since it is mostly page faults that this
- * costs.
- */
-static RsNeighbor *
-allocate_result(RsRun *run, MemoryContext context, uint64 most)
-{
-	Size		bytes = Max(most, 1) * sizeof(RsNeighbor);
-	RsNeighbor *result = rs_run_alloc_in(run, context, bytes, "item neighbours");
-
-#ifdef MADV_HUGEPAGE
-	uintptr_t	from = TYPEALIGN(HUGE_PAGE, (uintptr_t) result);
-	uintptr_t	to = TYPEALIGN_DOWN(HUGE_PAGE, (uintptr_t) result + bytes);
-
-	/* advice: nothing is lost where it is not taken */
-	if (from < to)
-		(void) madvise((void *) from, to - from, MADV_HUGEPAGE);
-#endif
-	return result;
-}
-
 /* All rows, by batches: one is packed while the next is filled. */
 static void
 fill_rows(RsRun *run, RsTeam *team, MemoryContext context, NeighborArg *arg, uint32 nitems)
@@ -205,7 +179,7 @@ rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split, const RsCoocSetting
 	items = rs_shared_csr(&arg.items);
 	most = rs_cooc_most(&items, &users, settings->neighbors);
 	part->start = rs_run_alloc_in(run, split->context, ((Size) nitems + 1) * sizeof(uint64), "item neighbours");
-	part->neighbor = allocate_result(run, split->context, most);
+	part->neighbor = rs_run_alloc_in(run, split->context, most * sizeof(RsNeighbor), "item neighbours");
 	part->start[0] = 0;
 	rs_run_charge(run, rs_cooc_workspace(nitems, settings->neighbors) * (run->workers + 1), "item neighbours");
 
