@@ -5,7 +5,7 @@ EXTVERSION = 0.1.0
 MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
-KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr \
+KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence cooccurrence_cap csr \
 	explicit fold_in group history merge metric rank rank_list rating returns score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden

@@ -64,8 +64,8 @@ neighbors_cost(const RsRun *run, const RsCounts *c, const RsCoocSettings *s)
 	double		kept = Min(s->neighbors, c->items);
 	StageCost		cost;
 
-	cost.bytes = 8 * c->items + kept * c->items * sizeof(RsNeighbor) * 5 / 4 +
-		4 * c->users + Min(RS_NEIGHBOR_STAGING, c->items * s->neighbors * sizeof(RsNeighbor)) +
+	cost.bytes = 8 * c->items + kept * c->items * sizeof(RsNeighbor) +
+		4 * c->users + 2.0 * rs_neighbor_batch((uint32) c->items, s->neighbors) * (s->neighbors * sizeof(RsNeighbor) + 4) +
 		(run->workers + 1) * (double) rs_cooc_workspace((uint32) c->items, s->neighbors);
 	/* histories are skewed: three times what equal ones would give */
 	cost.seconds = 3 * c->rows * c->rows / Max(c->users, 1) / NEIGHBOR_PAIRS;
