@@ -29,7 +29,7 @@
  * such a one can stand in brackets, and nothing that does leaves them.
  */
 static char *
-check_users_query(const RsListing *listing)
+check_users_query(const RsListsWanted *listing)
 {
 	char	   *query = pstrdup(listing->users);
 	size_t		length = strlen(query);
@@ -113,7 +113,7 @@ add_target(RsLists *l, uint32 user, const RsHistory *h)
 	t.user = user;
 	t.nhistory = h->n;
 	t.weight = h->n;
-	if (l->m->fold.kind == RS_KIND_RATING)
+	if (l->m->funnel.fold.kind == RS_KIND_RATING)
 	{
 		/* what the history has are ratings */
 		t.nrated = t.nhistory;
@@ -124,7 +124,7 @@ add_target(RsLists *l, uint32 user, const RsHistory *h)
 	memcpy(space + t.weight, h->weight, h->n * sizeof(float));
 	for (uint32 i = 0; i < nhidden; i++)
 	{
-		uint32		item = rs_idmap_find(l->m->items, rs_idmap_datum(h->hidden, i));
+		uint32		item = rs_model_find(l->m, rs_idmap_datum(h->hidden, i));
 
 		if (item == RS_NO_ID)
 			continue;
@@ -164,7 +164,8 @@ cut_log(RsLists *l)
 
 		if (i < limit || returned[item])
 			log->row[kept++] = log->row[i];
-		else if (!r->repeatable && (rs_event_flags(&log->row[i].event) & RS_OWNED))
+		else if ((rs_event_flags(&log->row[i].event) & RS_OWNED) &&
+				 rs_owned_hides(r, log->row[i].event.time, GetCurrentTransactionStartTimestamp()))
 			rs_idmap_add(l->hidden, rs_idmap_datum(log->items, item));
 	}
 	log->n = kept;
@@ -175,14 +176,19 @@ static void
 finish_user(RsLists *l)
 {
 	MemoryContext old = MemoryContextSwitchTo(l->user_context);
+	uint32		user = rs_idmap_count(l->users) - 1;
+	RsHistory  *h;
 
 	cut_log(l);
-	add_target(l, rs_idmap_count(l->users) - 1,
-			   rs_history_of_log(l->run->recommender, l->m, &l->log, l->hidden,
-								 GetCurrentTransactionStartTimestamp()));
+	h = rs_history_of_log(l->run->recommender, l->m, &l->log, l->hidden,
+						  GetCurrentTransactionStartTimestamp());
+	if (l->single)
+		rs_lists_make_single(l, rs_idmap_datum(l->users, user), h);
+	else
+		add_target(l, user, h);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(l->user_context);
-	if (rs_batch_space(&l->arg.batch, l->most_columns) == NULL)
+	if (!l->single && rs_batch_space(&l->arg.batch, l->most_columns) == NULL)
 		rs_lists_run(l);
 }
 
