@@ -71,6 +71,7 @@ typedef struct RsImageHeader
 	int32		width;
 	int32		item_stride;	/* bytes of an id in RS_IMAGE_ITEM; 0 = offsets */
 	uint32		nslots;
+	uint32		most_neighbors; /* of one item */
 	uint32		ncategories;
 	int32		nextra;
 	int32		ranker_features;	/* 0 = no ranker */
@@ -131,6 +132,17 @@ extern void rs_image_put(RsImageParts *p, RsImagePart part, const void *memory, 
 extern void rs_image_neighbors(RsImageReader *reader);
 extern void rs_image_facts(RsImageReader *reader);
 extern void rs_image_ranker(RsImageReader *reader);
+
+/*
+ * cache.c: the model of a key, to be used until a context goes; uncommitted:
+ * the present transaction has made it.
+ */
+extern RsModel *rs_model_get(RsRecommender *r, const RsImageKey *key, bool uncommitted,
+							 MemoryContext until);
+extern void rs_model_make(RsRecommender *r, const RsImageKey *key);
+
+/* served.c */
+extern void rs_model_share(RsRecommender *r, int64 model_id);
 
 /* image_file.c: images that all backends share */
 extern const void *rs_image_map(const RsImageKey *key, Size *length);

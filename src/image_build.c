@@ -240,7 +240,7 @@ put_ids(RsImageReader *reader)
 	{
 		char	   *ids;
 
-		h->item_stride = t->kind == RS_ID_FIXED ? t->typlen : MAXALIGN(t->typlen);
+		h->item_stride = (int32) (t->kind == RS_ID_FIXED ? (Size) t->typlen : MAXALIGN(t->typlen));
 		ids = palloc_extended((Size) h->nitems * h->item_stride + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 		for (uint32 i = 0; i < h->nitems; i++)
 			memcpy(ids + (Size) i * h->item_stride, DatumGetPointer(rs_idmap_datum(reader->items, i)), t->typlen);

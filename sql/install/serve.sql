@@ -21,6 +21,11 @@ LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'recsys_simi
 COMMENT ON FUNCTION recsys._similar_items(name, "any", int4, text, jsonb) IS
 'door behind SHOP.similar_items: (rank int, item_id I, similarity float8, users_both int)';
 
+CREATE FUNCTION recsys._share_model(recommender name, model_id int8) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_share_model';
+COMMENT ON FUNCTION recsys._share_model(name, int8) IS
+'makes the file in which sessions share a model, so that the first calls for lists do not wait for it';
+
 CREATE FUNCTION recsys._forget_images(recommender name, models int8[]) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_forget_images';
 COMMENT ON FUNCTION recsys._forget_images(name, int8[]) IS

@@ -47,11 +47,6 @@
 /* of a histogram of lower bounds */
 #define BUCKETS		512
 
-/* rows that are fetched ahead of being scored */
-#define AHEAD		6
-
-#define CACHE_LINE	64
-
 /* A row that may be among the k best. */
 typedef struct Noted
 {
@@ -190,20 +185,6 @@ score_range(Search *s, uint32_t first, uint32_t end)
 			score(s, first);
 }
 
-/* Asks for a row's memory. */
-static inline void
-fetch(const Search *s, uint32_t place)
-{
-	const RsIndex *index = s->index;
-	const char *row = (const char *) (index->row + (size_t) place * index->width);
-	size_t		bytes = index->width * sizeof(float);
-	size_t		i;
-
-	__builtin_prefetch(index->item + place);
-	for (i = 0; i < bytes && i < 8 * CACHE_LINE; i += CACHE_LINE)
-		__builtin_prefetch(row + i);
-}
-
 /*
  * Scores the rows noted and forgets them.  Those that are known to reach the
  * bar come first: they raise it to where most of the others end.
@@ -212,21 +193,14 @@ static void
 score_noted(Search *s)
 {
 	float		sure = s->bar;
-	int			pass;
 	int			i;
 
-	for (pass = 0; pass < 2; pass++)
-		for (i = -AHEAD; i < s->nnoted; i++)
-		{
-			const Noted *soon = &s->noted[i + AHEAD];
-			const Noted *one = &s->noted[i < 0 ? 0 : i];
-
-			if (i + AHEAD < s->nnoted && soon->upper >= s->bar &&
-				(soon->lower >= sure) == (pass == 0))
-				fetch(s, soon->place);
-			if (i >= 0 && one->upper >= s->bar && (one->lower >= sure) == (pass == 0))
-				score(s, one->place);
-		}
+	for (i = 0; i < s->nnoted; i++)
+		if (s->noted[i].lower >= sure)
+			score(s, s->noted[i].place);
+	for (i = 0; i < s->nnoted; i++)
+		if (!(s->noted[i].lower >= sure) && s->noted[i].upper >= s->bar)
+			score(s, s->noted[i].place);
 	s->nnoted = 0;
 }
 
