@@ -123,7 +123,7 @@ lay_out(Search *s, const RsIndex *index, int k, const uint32_t *skip,
 		uint32_t nskip, void *work)
 {
 	uint64_t   *bitmap = work;
-	char	   *rest = (char *) (bitmap + bitmap_words(index));
+	void	   *rest = bitmap + bitmap_words(index);
 	uint32_t	i;
 
 	s->skipped = NULL;
@@ -139,11 +139,11 @@ lay_out(Search *s, const RsIndex *index, int k, const uint32_t *skip,
 		s->skipped = bitmap;
 	}
 	s->room = (int) noted_room(k);
-	s->noted = (Noted *) rest;
-	rest += s->room * sizeof(Noted);
-	s->scratch = (float *) rest;
-	rest += (s->room + (size_t) k + 1) * sizeof(float);
-	s->code = (int8_t *) rest;
+	s->noted = rest;
+	rest = s->noted + s->room;
+	s->scratch = rest;
+	rest = s->scratch + s->room + k + 1;
+	s->code = rest;
 }
 
 static inline bool

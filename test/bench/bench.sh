@@ -15,7 +15,7 @@
 #	large		100 million, 1 million users, 100 thousand items; needs 16 GB
 #				of memory and 40 GB of disk; medium comes with it, to compare
 # Parts, with their minutes on 2 idle cores (small + medium):
-#	kernel		micro-benchmarks of src/kernel, without a server		1
+#	kernel		micro-benchmarks of src/kernel, without a server		2
 #	load		reading the interaction view							1
 #	factors		sweeps of iALS, 48 to 256 factors, 1 and 2 processes	2
 #	neighbors	item neighbours, and pair counts by SQL (small)			2
@@ -60,7 +60,7 @@ build || exit 1
 build_tools || exit 1
 
 case " $parts " in *" kernel "*)
-	plain_make -s -C test/kernel bench || exit 1
+	plain_make -s -C test/kernel bench BLAS=1 || exit 1
 	say ""
 	;;
 esac
