@@ -5,10 +5,10 @@
  *	  may not be listed at this moment (eligible.c), put into places by the
  *	  rules of the policy (kernel/rerank.c).
  *
- * Rules that look at more than one item's score at a time (boosts, freshness,
- * diversity, exploration) work on windows: the funnel's candidates together,
- * after them windows of fixed sizes.  Other rules only leave items out, so that
- * small batches do.  Neither depends on how long the list is to be: a page goes
+ * Rules that change scores or look at several items at a time (boosts, freshness,
+ * diversity, exploration) work on windows: boosts and freshness on the funnel's
+ * candidates together, all others on windows of fixed sizes, which double.
+ * Rules that only leave items out make do with small batches.  Neither depends on how long the list is to be: a page goes
  * on where the page before it ended.
  *
  *-------------------------------------------------------------------------

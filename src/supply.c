@@ -30,7 +30,8 @@
 #include "kernel/topk.h"
 
 #define FIRST_BATCH		32		/* where batches may depend on k */
-#define FIRST_WINDOW	512		/* where they must not */
+#define FIRST_COMPARED	128		/* where they must not: for diversity and lots */
+#define FIRST_WINDOW	512		/* and where scores change */
 #define UNKNOWN_WINDOW	1024
 
 /*
@@ -548,13 +549,17 @@ rs_supply_entry(RsSupply *s, Datum item, RsEntry *out)
 static int64
 batch_size(RsSupply *s, int64 wanted)
 {
-	if (s->windowed && s->stage != RS_STAGE_ALL)
+	const RsRules *rules = s->q->rules;
+	bool		adjusted = rules->nboosts > 0 || rules->amount > 0;
+
+	if (s->windowed && adjusted && s->stage != RS_STAGE_ALL)
 		return PG_INT64_MAX;
 	if (s->batch > 0)
 		s->batch = Min(2 * (int64) s->batch, PG_INT32_MAX / 4);
+	else if (s->windowed)
+		s->batch = adjusted ? FIRST_WINDOW : FIRST_COMPARED;
 	else
-		s->batch = s->windowed ? FIRST_WINDOW :
-			(int) Min(Max(FIRST_BATCH, 2 * wanted), PG_INT32_MAX / 4);
+		s->batch = (int) Min(Max(FIRST_BATCH, 2 * wanted), PG_INT32_MAX / 4);
 	return Min((int64) s->batch, s->q->m->funnel.nitems + (int64) s->ready.n);
 }
 
