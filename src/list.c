@@ -139,9 +139,8 @@ number_category(RsListing *l, const char *name)
 
 /* ---- places ---- */
 
-/* What the kernel wants to know of an entry. */
-static RsRerankItem
-rerank_item(RsListing *l, RsEntry *e)
+RsRerankItem
+rs_rerank_item(RsListing *l, RsEntry *e)
 {
 	const RsFunnel *f = &l->q->m->funnel;
 	RsRerankItem item;
@@ -163,6 +162,7 @@ take_places(RsListing *l, const RsPlace *place, int n, const RsEntry *window)
 	for (int i = 0; i < n; i++)
 	{
 		to[i] = place[i].pinned ? l->pin[place[i].item] : window[place[i].item];
+		to[i].window = l->window;
 		to[i].pinned = place[i].pinned;
 		to[i].explored = place[i].explored;
 		to[i].propensity = place[i].propensity;
@@ -187,9 +187,10 @@ place_entries(RsListing *l, RsEntry *entry, int n)
 	int			placed;
 
 	for (int i = 0; i < n; i++)
-		item[i] = rerank_item(l, &entry[i]);
+		item[i] = rs_rerank_item(l, &entry[i]);
 	placed = rs_rerank_window(&l->rerank, item, n, l->most, work, place, rest, &nrest);
 	take_places(l, place, placed, entry);
+	l->window++;
 	if (l->rerank.filled < l->most || l->keep_rest)
 	{
 		RsEntry    *to = rs_entries_grow(&l->deferred, nrest);
@@ -241,6 +242,8 @@ keep_eligible(RsListing *l, RsEntries *batch)
 			batch->entry[kept++] = batch->entry[i];
 	batch->n = kept;
 	l->supply.passed += kept;
+	if (kept > 0)
+		l->supply.last_passed = batch->entry[kept - 1].raw;
 }
 
 /* ---- pins ---- */
@@ -257,7 +260,7 @@ add_pin(RsListing *l, RsRerankPin *place, const RsPin *pin, const RsEligible *sa
 	e->says = *says;
 	e->score = e->raw;
 	place[l->rerank.npins].place = pin->position;
-	place[l->rerank.npins].item = rerank_item(l, e);
+	place[l->rerank.npins].item = rs_rerank_item(l, e);
 	l->rerank.npins++;
 }
 
@@ -429,6 +432,17 @@ read_labels(const RsRequest *q, const RsEntry *entry, int n, Labels *l)
 		l->label[i] = OidOutputFunctionCall(output, rs_model_item(q->m, l->column[i]));
 	if (q->r->has_catalog)
 		read_titles(q, l);
+}
+
+char *
+rs_item_label(const RsRequest *q, uint32 column)
+{
+	RsEntry		e = {0};
+	Labels		l = {0};
+
+	e.because = column;
+	read_labels(q, &e, 1, &l);
+	return l.label[0];
 }
 
 /* What the reason of an entry names: an item, or a category. */

@@ -67,7 +67,7 @@ compare_columns(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* score descending, ties by id; what the model does not know comes after */
+/* score descending, ties by id; what the model does not know as it came, after */
 static int
 compare_raw(const void *a, const void *b)
 {
@@ -76,7 +76,9 @@ compare_raw(const void *a, const void *b)
 
 	if (x->raw != y->raw)
 		return x->raw > y->raw ? -1 : 1;
-	return compare_columns(&x->column, &y->column);
+	if (x->column != y->column)
+		return x->column > y->column ? 1 : -1;
+	return (x->order > y->order) - (x->order < y->order);
 }
 
 static bool
@@ -224,36 +226,24 @@ rs_supply_left_out(const RsSupply *s, Datum item, uint32 column)
 
 /* ---- the stages ---- */
 
-/* Readies the funnel's candidates and the new items among them. */
+/* Readies the funnel's candidates, and beside them the catalog's new items. */
 static void
 ready_candidates(RsSupply *s)
 {
 	RsRequest  *q = s->q;
 	const RsFunnel *f = &q->m->funnel;
 	RsFunnelWork *work = rs_request_funnel(q);
-	RsCandidate *c = palloc_extended(((Size) rs_funnel_most(f, q->h->n) + 1) * sizeof(RsCandidate), MCXT_ALLOC_HUGE);
-	int			n = rs_funnel_candidates(f, work, s->hidden, s->nhidden, c);
 	RsEntry    *fresh;
 	int			nfresh;
 
-	s->candidate = palloc((n + 1) * sizeof(uint32));
-	for (int i = 0; i < n; i++)
-		s->candidate[s->ncandidates++] = c[i].item;
-	rs_funnel_rank(f, work, c, n, NULL);
+	s->ranked = palloc_extended(((Size) rs_funnel_most(f, q->h->n) + 1) * sizeof(RsCandidate), MCXT_ALLOC_HUGE);
+	s->ncandidates = rs_funnel_candidates(f, work, s->hidden, s->nhidden, s->ranked);
+	s->candidate = palloc((s->ncandidates + 1) * sizeof(uint32));
+	for (uint32 i = 0; i < s->ncandidates; i++)
+		s->candidate[i] = s->ranked[i].item;
+	rs_funnel_rank(f, work, s->ranked, (int) s->ncandidates, NULL);
 	nfresh = rs_fresh_candidates(q, &fresh);
-	rs_entries_grow(&s->ready, n + nfresh);
-	for (int i = 0; i < n; i++)
-	{
-		RsEntry    *e = &s->ready.entry[s->ready.n];
-		Datum		item = rs_model_item(q->m, c[i].item);
-
-		if (rs_supply_left_out(s, item, c[i].item))
-			continue;
-		start_entry(e, item, c[i].item);
-		describe_candidate(q, &c[i], e);
-		e->raw = c[i].score;
-		s->ready.n++;
-	}
+	rs_entries_grow(&s->ready, nfresh);
 	for (int i = 0; i < nfresh; i++)
 	{
 		RsEntry    *e = &s->ready.entry[s->ready.n];
@@ -262,12 +252,43 @@ ready_candidates(RsSupply *s)
 			continue;
 		*e = fresh[i];
 		e->raw = rank_entry(q, e);
-		rs_supply_skip(s, e->item);
+		e->order = i;
 		s->ready.n++;
 	}
-	if (nfresh > 0)
-		qsort(s->ready.entry, s->ready.n, sizeof(RsEntry), compare_raw);
-	pfree(c);
+	for (int64 i = 0; i < s->ready.n; i++)
+		rs_supply_skip(s, s->ready.entry[i].item);
+	qsort(s->ready.entry, s->ready.n, sizeof(RsEntry), compare_raw);
+}
+
+/* Hands out candidates and new items, by their scores. */
+static void
+next_candidates(RsSupply *s, int64 wanted, RsEntries *out)
+{
+	RsRequest  *q = s->q;
+
+	wanted = Min(wanted, (int64) (s->ncandidates - s->next_ranked) + s->ready.n - s->next);
+	rs_entries_grow(out, wanted);
+	for (; wanted > 0; wanted--)
+	{
+		const RsCandidate *c = s->next_ranked < s->ncandidates ? &s->ranked[s->next_ranked] : NULL;
+		RsEntry    *e = &out->entry[out->n];
+		Datum		item;
+
+		if (c == NULL || (s->next < s->ready.n && s->ready.entry[s->next].raw > c->score))
+		{
+			*e = s->ready.entry[s->next++];
+			out->n++;
+			continue;
+		}
+		s->next_ranked++;
+		item = rs_model_item(q->m, c->item);
+		if (rs_supply_left_out(s, item, c->item))
+			continue;
+		start_entry(e, item, c->item);
+		describe_candidate(q, c, e);
+		e->raw = c->score;
+		out->n++;
+	}
 }
 
 /* Does an item come after the last one handed out of all items? */
@@ -456,7 +477,7 @@ ready_unknown(RsSupply *s, int64 wanted)
 		e = rs_entries_grow(&s->ready, 1);
 		start_entry(e, found[i].item, RS_NO_ID);
 		e->says = found[i].says;
-		e->raw = rs_fresh_score(s->seen > 0, s->last_score);
+		e->raw = rs_fresh_score(s->passed > 0, s->last_passed);
 		s->ready.n++;
 	}
 }
@@ -544,6 +565,10 @@ next_of_stage(RsSupply *s, int64 wanted, RsEntries *out)
 	switch (s->stage)
 	{
 		case RS_STAGE_CANDIDATES:
+			if (s->next == s->ready.n && s->next_ranked == s->ncandidates)
+				return false;
+			next_candidates(s, batch_size(s, wanted), out);
+			return true;
 		case RS_STAGE_SET:
 			if (s->next == s->ready.n)
 				return false;

@@ -75,6 +75,7 @@ BEGIN
 		'the k best items for somebody who has shown interest in these items, the latest last');
 	EXECUTE format('COMMENT ON FUNCTION %I.similar_items(%s, int, text, jsonb) IS %L', recommender, i,
 		'items like this one: by co-occurrence among users (item_item) or by the cosine of their factors (factors)');
+	PERFORM recsys._wrap_explain(recommender, u, i);
 END $$;
 COMMENT ON FUNCTION recsys.refresh_functions(name) IS
 '(re)creates the functions in a recommender''s schema, as its owner after an upgrade of the extension';
