@@ -43,6 +43,12 @@ hides_owned(const RsRecommender *r)
 	return !r->repeatable || r->rebuy_after > 0;
 }
 
+bool
+rs_owned_hides(const RsRecommender *r, TimestampTz owned_at, TimestampTz as_of)
+{
+	return r->rebuy_after > 0 ? owned_at > owned_since(r, as_of) : !r->repeatable;
+}
+
 /* Rows of a query about a user up to an instant, $2; $3 is as long before it. */
 static uint64
 select_rows(const RsRecommender *r, const char *query, Datum user,

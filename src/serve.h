@@ -112,6 +112,9 @@ typedef struct RsLog
 	RsIdMap    *items;
 } RsLog;
 
+/* Is an item hidden that the user came to own at an instant? */
+extern bool rs_owned_hides(const RsRecommender *r, TimestampTz owned_at, TimestampTz as_of);
+
 /*
  * So many of the newest events make the history; with those that lie before
  * them of items of which some were taken back, where returns are netted.

@@ -44,7 +44,10 @@
 /* rows noted before the bar rises: as many as k, and not fewer than this */
 #define LEAST_NOTED	128
 
-/* floats that are fetched ahead of being scored */
+/* of a histogram of lower bounds */
+#define BUCKETS		512
+
+/* rows that are fetched ahead of being scored */
 #define AHEAD		6
 
 #define CACHE_LINE	64
@@ -73,7 +76,7 @@ typedef struct Search
 	int			nnoted;
 	int			room;
 	int			full;			/* rows noted that make the bar rise */
-	float	   *scratch;		/* room + k */
+	float	   *scratch;		/* room + k, and one that is not counted */
 	RsIndexCost cost;
 } Search;
 
@@ -116,7 +119,7 @@ rs_index_workspace(const RsIndex *index, int k)
 	k = capped(index, k);
 	room = noted_room(k);
 	return bitmap_words(index) * sizeof(uint64_t) + room * sizeof(Noted) +
-		(room + k) * sizeof(float) + index->stride;
+		(room + k + 1) * sizeof(float) + index->stride;
 }
 
 /* Divides the workspace. */
@@ -144,7 +147,7 @@ lay_out(Search *s, const RsIndex *index, int k, const uint32_t *skip,
 	s->noted = (Noted *) rest;
 	rest += s->room * sizeof(Noted);
 	s->scratch = (float *) rest;
-	rest += (s->room + (size_t) k) * sizeof(float);
+	rest += (s->room + (size_t) k + 1) * sizeof(float);
 	s->code = (int8_t *) rest;
 }
 
@@ -201,25 +204,63 @@ fetch(const Search *s, uint32_t place)
 		__builtin_prefetch(row + i);
 }
 
-/* Scores the rows noted and forgets them. */
+/*
+ * Scores the rows noted and forgets them.  Those that are known to reach the
+ * bar come first: they raise it to where most of the others end.
+ */
 static void
 score_noted(Search *s)
 {
+	float		sure = s->bar;
+	int			pass;
 	int			i;
 
-	for (i = 0; i < AHEAD && i < s->nnoted; i++)
-		fetch(s, s->noted[i].place);
-	for (i = 0; i < s->nnoted; i++)
-	{
-		if (i + AHEAD < s->nnoted)
-			fetch(s, s->noted[i + AHEAD].place);
-		if (s->noted[i].upper >= s->bar)
-			score(s, s->noted[i].place);
-	}
+	for (pass = 0; pass < 2; pass++)
+		for (i = -AHEAD; i < s->nnoted; i++)
+		{
+			const Noted *soon = &s->noted[i + AHEAD];
+			const Noted *one = &s->noted[i < 0 ? 0 : i];
+
+			if (i + AHEAD < s->nnoted && soon->upper >= s->bar &&
+				(soon->lower >= sure) == (pass == 0))
+				fetch(s, soon->place);
+			if (i >= 0 && one->upper >= s->bar && (one->lower >= sure) == (pass == 0))
+				score(s, one->place);
+		}
 	s->nnoted = 0;
 }
 
 /* ---- the scan ---- */
+
+/* A number that is just below the k-th largest of n. */
+static float
+below_kth(const float *v, int n, int k)
+{
+	int			count[BUCKETS] = {0};
+	float		low = INFINITY;
+	float		high = -INFINITY;
+	double		scale;
+	int			b;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		low = v[i] < low ? v[i] : low;
+		high = v[i] > high ? v[i] : high;
+	}
+	if (!(low < high) || low == -INFINITY)
+		return low;
+	scale = (BUCKETS - 1) / ((double) high - low);
+	if (!(scale > 0 && scale <= DBL_MAX))
+		return low;
+	for (i = 0; i < n; i++)
+		count[(int) ((v[i] - (double) low) * scale)]++;
+	for (b = BUCKETS - 1; b > 0 && (k -= count[b]) > 0; b--)
+		;
+
+	/* a hundredth of a bucket is far more than rounding may be off */
+	return (float) (low + (b - .01) / scale);
+}
 
 /* Raises the bar and drops the rows noted that do not reach it. */
 static void
@@ -229,13 +270,17 @@ raise_bar(Search *s)
 	int			kept = 0;
 	int			i;
 
+	/* what is known to reach the old bar decides */
 	for (i = 0; i < s->best.n; i++)
 		s->scratch[n++] = (float) s->best.heap[i].score;
 	for (i = 0; i < s->nnoted; i++)
-		s->scratch[n++] = s->noted[i].lower;
+	{
+		s->scratch[n] = s->noted[i].lower;
+		n += s->noted[i].lower >= s->bar;
+	}
 	if (n >= s->k)
 	{
-		float		bar = rs_kth_largest(s->scratch, n, s->k);
+		float		bar = below_kth(s->scratch, n, s->k);
 
 		if (bar > s->bar)
 			s->bar = bar;

@@ -301,6 +301,18 @@ fit(Learner *l, const RsPolicy *policy, RsLearned *out)
 		out->ranker.nfeatures = 0;
 }
 
+/* The time of the newest event before an instant. */
+static TimestampTz
+newest_before(const RsRun *run, TimestampTz until)
+{
+	TimestampTz newest = DT_NOBEGIN;
+
+	for (uint64 i = 0; i < run->nevents; i++)
+		if (run->event[i].time < until)
+			newest = Max(newest, run->event[i].time);
+	return newest;
+}
+
 RsLearned *
 rs_learn(RsRun *run, RsSplit *split, const RsPolicy *policy)
 {
@@ -314,7 +326,7 @@ rs_learn(RsRun *run, RsSplit *split, const RsPolicy *policy)
 
 	out->random = split->random;
 	out->from = split->cutoff;
-	out->until = split->until;
+	out->until = newest_before(run, split->until);
 	l.run = run;
 	rs_parts_share(run, split);
 	allocate(&l, split, policy, context, users);

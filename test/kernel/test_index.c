@@ -385,6 +385,9 @@ test_cost(void)
 	falling = check_search(&p, x, 100);
 	CHECK(falling.scored < 200 && falling.coded < p.n / 2);
 	CHECK(falling.bytes == falling.coded * 72 + falling.scored * 260);
+	for (i = 0; i < p.n; i++)
+		draw_vector(row_of(&p, i), 64, 1, 0);
+	draw_vector(x, 64, 1, 0);
 	normalise(&p);
 	build(&p);
 	equal = check_search(&p, x, 100);
