@@ -25,34 +25,31 @@
 
 #include "image.h"
 
-#define KEPT_MODELS		4
+#define KEPT_MODELS		8		/* items and users of each count as two */
 #define OPTIONAL_TABLE	3		/* item_attribute: no facts without it */
 
 /* advisory locks of our own: the server's functions use 1 and 2 here */
 #define LOCK_IMAGE		3
 
-typedef struct Kept
-{
-	RsModel    *m;
-	bool		uncommitted;	/* of a transaction that had not committed */
-} Kept;
-
 /* most recently used first */
-static Kept kept[KEPT_MODELS];
+static RsModel *kept[KEPT_MODELS];
 
 /* ---- rights ---- */
 
 /*
- * Whether the caller sees all of the model's tables; errors if it may not read
- * them at all.
+ * Whether the caller sees all of the tables that an image is made from; errors
+ * if it may not read them at all.
  */
 static bool
-sees_everything(const RsRecommender *r)
+sees_everything(const RsRecommender *r, const RsImageKey *key)
 {
-	static const char *const tables[] = {"popularity", "item_factor", "item_neighbor", "item_attribute"};
+	static const char *const of_items[] = {"popularity", "item_factor", "item_neighbor", "item_attribute"};
+	static const char *const of_users[] = {"user_factor"};
+	const char *const *tables = key->side == RS_IMAGE_USERS ? of_users : of_items;
+	int			n = key->side == RS_IMAGE_USERS ? lengthof(of_users) : lengthof(of_items);
 	bool		all = true;
 
-	for (int i = 0; i < (int) lengthof(tables); i++)
+	for (int i = 0; i < n; i++)
 	{
 		Oid			table = get_relname_relid(tables[i], r->schema_oid);
 		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
@@ -133,12 +130,20 @@ copy_model(const RsImageParts *p, MemoryContext parent)
 	return rs_image_attach(memory, context);
 }
 
+static RsImageParts *
+build_image(RsRecommender *r, const RsImageKey *key, const RsModel *of, bool partial)
+{
+	if (key->side == RS_IMAGE_USERS)
+		return rs_image_build_users(r, key, of, partial);
+	return rs_image_build(r, key, partial);
+}
+
 /*
  * Makes the image, for all backends where may_share and it can be had.  One
  * backend makes it, the others that need it wait.
  */
 static RsModel *
-make_model(RsRecommender *r, const RsImageKey *key, bool may_share)
+make_model(RsRecommender *r, const RsImageKey *key, const RsModel *of, bool may_share)
 {
 	MemoryContext parent = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(parent, "recsys image", ALLOCSET_DEFAULT_SIZES);
@@ -155,7 +160,7 @@ make_model(RsRecommender *r, const RsImageKey *key, bool may_share)
 	if (m == NULL)
 	{
 		MemoryContextSwitchTo(context);
-		p = rs_image_build(r, key, false);
+		p = build_image(r, key, of, false);
 		if (may_share)
 			rs_image_sweep(r, key);
 		MemoryContextSwitchTo(parent);
@@ -172,11 +177,11 @@ make_model(RsRecommender *r, const RsImageKey *key, bool may_share)
 
 /* The model as this caller sees it, until the given context goes. */
 static RsModel *
-read_partial(RsRecommender *r, const RsImageKey *key, MemoryContext until)
+read_partial(RsRecommender *r, const RsImageKey *key, const RsModel *of, MemoryContext until)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "recsys image", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	RsModel    *m = copy_model(rs_image_build(r, key, true), until);
+	RsModel    *m = copy_model(build_image(r, key, of, true), until);
 
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
@@ -224,10 +229,10 @@ use_model(RsModel *m, MemoryContext until)
 static void
 drop_kept(int place)
 {
-	RsModel    *m = kept[place].m;
+	RsModel    *m = kept[place];
 
-	memmove(&kept[place], &kept[place + 1], (KEPT_MODELS - 1 - place) * sizeof(Kept));
-	kept[KEPT_MODELS - 1].m = NULL;
+	memmove(&kept[place], &kept[place + 1], (KEPT_MODELS - 1 - place) * sizeof(RsModel *));
+	kept[KEPT_MODELS - 1] = NULL;
 	if (m != NULL)
 	{
 		m->kept = false;
@@ -243,55 +248,66 @@ static void
 drop_removed(void)
 {
 	for (int i = KEPT_MODELS - 1; i >= 0; i--)
-		if (kept[i].m != NULL && kept[i].m->shared && !rs_image_exists(&kept[i].m->image->key))
+		if (kept[i] != NULL && kept[i]->shared && !rs_image_exists(&kept[i]->image->key))
 			drop_kept(i);
 }
 
 /* Puts a new model first; the one that falls off the end is let go. */
 static void
-keep_model(RsModel *m, bool uncommitted)
+keep_model(RsModel *m)
 {
 	drop_kept(KEPT_MODELS - 1);
-	memmove(&kept[1], &kept[0], (KEPT_MODELS - 1) * sizeof(Kept));
+	memmove(&kept[1], &kept[0], (KEPT_MODELS - 1) * sizeof(RsModel *));
 	MemoryContextSetParent(m->context, TopMemoryContext);
 	m->kept = true;
-	kept[0].m = m;
-	kept[0].uncommitted = uncommitted;
+	kept[0] = m;
 }
 
 /*
  * uncommitted: the present transaction has made the model.  Should it roll
- * back, nobody would remove the image that others shared.
+ * back, nobody would remove the image that others shared.  of: where the image
+ * is one of users, their model.
  */
-RsModel *
-rs_model_get(RsRecommender *r, const RsImageKey *key, bool uncommitted, MemoryContext until)
+static RsModel *
+get_model(RsRecommender *r, const RsImageKey *key, const RsModel *of,
+		  bool uncommitted, MemoryContext until)
 {
 	RsModel    *m;
 
-	if (!sees_everything(r))
-		return read_partial(r, key, until);
-	for (int i = 0; i < KEPT_MODELS && kept[i].m != NULL; i++)
+	if (!sees_everything(r, key))
 	{
-		Kept		found = kept[i];
-
-		if (memcmp(&found.m->image->key, key, sizeof(*key)) != 0)
+		m = read_partial(r, key, of, until);
+		m->uncommitted = uncommitted;
+		return m;
+	}
+	for (int i = 0; i < KEPT_MODELS && kept[i] != NULL; i++)
+	{
+		m = kept[i];
+		if (memcmp(&m->image->key, key, sizeof(*key)) != 0)
 			continue;
-		if (found.uncommitted && !uncommitted)
+		if (m->uncommitted && !uncommitted)
 		{
 			drop_kept(i);
 			break;
 		}
-		memmove(&kept[1], &kept[0], i * sizeof(Kept));
-		kept[0] = found;
-		return use_model(found.m, until);
+		memmove(&kept[1], &kept[0], i * sizeof(RsModel *));
+		kept[0] = m;
+		return use_model(m, until);
 	}
 	drop_removed();
 	/* below the caller's context, so that an error leaves nothing */
 	m = uncommitted ? NULL : map_model(key);
 	if (m == NULL)
-		m = make_model(r, key, !uncommitted);
-	keep_model(m, uncommitted);
+		m = make_model(r, key, of, !uncommitted);
+	m->uncommitted = uncommitted;
+	keep_model(m);
 	return use_model(m, until);
+}
+
+RsModel *
+rs_model_get(RsRecommender *r, const RsImageKey *key, bool uncommitted, MemoryContext until)
+{
+	return get_model(r, key, NULL, uncommitted, until);
 }
 
 /*
@@ -301,6 +317,17 @@ rs_model_get(RsRecommender *r, const RsImageKey *key, bool uncommitted, MemoryCo
 void
 rs_model_make(RsRecommender *r, const RsImageKey *key)
 {
-	if (sees_everything(r) && !rs_image_exists(key))
-		MemoryContextDelete(make_model(r, key, true)->context);
+	if (sees_everything(r, key) && !rs_image_exists(key))
+		MemoryContextDelete(make_model(r, key, NULL, true)->context);
+}
+
+RsModel *
+rs_model_users(RsRecommender *r, const RsModel *m)
+{
+	RsImageKey	key = m->image->key;
+
+	key.side = RS_IMAGE_USERS;
+	key.item_type = r->user_type;
+	key.item_collation = r->user_collation;
+	return get_model(r, &key, m, m->uncommitted, CurrentMemoryContext);
 }

@@ -7,6 +7,7 @@
  * a second name by link(2),
  *
  *		pgsql_tmp.recsys.DATABASE.MODEL.NONCE
+ *		pgsql_tmp.recsys.DATABASE.MODEL.NONCE.users
  *
  * in the directory of temporary files.  So the name stands for a whole image or
  * for nothing: whatever ends the writer (an error, cancel, terminate, a full
@@ -55,7 +56,8 @@ path_of(const RsImageKey *key, char *path)
 	char		folder[MAXPGPATH];
 
 	TempTablespacePath(folder, MyDatabaseTableSpace);
-	snprintf(path, MAXPGPATH, "%s/" NAME_FORMAT, folder, key->database, key->model_id, (uint64) key->nonce);
+	snprintf(path, MAXPGPATH, "%s/" NAME_FORMAT "%s", folder, key->database, key->model_id, (uint64) key->nonce,
+			 key->side == RS_IMAGE_USERS ? ".users" : "");
 }
 
 bool

@@ -137,12 +137,21 @@ describe_row(RsRequest *q, const RsEntry *e, const Labels *l, RsScoring scoring,
 }
 
 RsListed *
+rs_list_describe(RsRequest *q, RsScoring scoring, const RsEntry *entry, int n)
+{
+	Labels		labels = {0};
+	RsListed   *rows = palloc_extended(((Size) n + 1) * sizeof(RsListed), MCXT_ALLOC_HUGE);
+
+	read_labels(q, entry, n, &labels);
+	for (int i = 0; i < n; i++)
+		describe_row(q, &entry[i], &labels, scoring, &rows[i]);
+	return rows;
+}
+
+RsListed *
 rs_list_make(RsRequest *q, int *n)
 {
 	RsListing	l = {0};
-	Labels		labels = {0};
-	const RsEntry *entry;
-	RsListed   *rows;
 
 	*n = 0;
 	if (q->k <= 0)
@@ -151,10 +160,5 @@ rs_list_make(RsRequest *q, int *n)
 	if (l.listed.n <= q->after)
 		return NULL;
 	*n = (int) Min(l.listed.n - q->after, q->k);
-	entry = l.listed.entry + q->after;
-	rows = palloc_extended((Size) *n * sizeof(RsListed), MCXT_ALLOC_HUGE);
-	read_labels(q, entry, *n, &labels);
-	for (int i = 0; i < *n; i++)
-		describe_row(q, &entry[i], &labels, l.supply.scoring, &rows[i]);
-	return rows;
+	return rs_list_describe(q, l.supply.scoring, l.listed.entry + q->after, *n);
 }

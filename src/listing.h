@@ -167,6 +167,10 @@ extern RsRerankItem rs_rerank_item(RsListing *l, RsEntry *e);
 
 /* ---- list_row.c ---- */
 
+/* what is said of entries */
+extern RsListed *rs_list_describe(RsRequest *q, RsScoring scoring,
+								  const RsEntry *entry, int n);
+
 /* the label of an item of the model: its title in the catalog, or its id */
 extern char *rs_item_label(const RsRequest *q, uint32 column);
 
