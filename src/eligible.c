@@ -183,12 +183,7 @@ rs_filter_rows(RsFilter *f, const Datum *items, int n, RsEligible *row)
 	if (n == 0)
 		return;
 	if (f->rows_query == NULL)
-	{
-		char	   *query = rows_query(f);
-
-		f->rows_query = MemoryContextStrdup(f->context, query);
-		pfree(query);
-	}
+		f->rows_query = MemoryContextStrdup(GetMemoryChunkContext(f), rows_query(f));
 	array = rs_item_array(f->r, (Datum *) items, n);
 	rows = execute(f, f->rows_query, f->array_type, array, 0);
 	check_columns(f, INT4OID);

@@ -149,7 +149,6 @@ rs_filter_make(RsRecommender *r, Jsonb *filter)
 				 errhint("SELECT recsys.alter_recommender('%s', catalog => ...) names another.",
 						 NameStr(r->name))));
 	f->r = r;
-	f->context = CurrentMemoryContext;
 	f->array_type = get_array_type(r->item_type);
 	f->allocated = 8;
 	f->types = palloc(f->allocated * sizeof(Oid));

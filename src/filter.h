@@ -19,7 +19,6 @@
 struct RsFilter
 {
 	RsRecommender *r;
-	MemoryContext context;		/* of all this, which may serve many lists */
 	Oid			array_type;
 	StringInfoData condition;	/* on the catalog, aliased c */
 	int			nparams;		/* the first two included */

@@ -21,7 +21,7 @@ SELECT recsys.create_recommender('def_shop', source => 'def.event', user_column 
 	positives => '{"buy": {"weight": 1}, "view": {"weight": 0.1}}');
 SELECT relname, CASE relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' END AS kind, reloptions,
 	obj_description(oid, 'pg_class') IS NOT NULL AS described
-FROM pg_class WHERE relnamespace = 'def_shop'::regnamespace AND relkind IN ('r', 'v')
+FROM pg_class WHERE relnamespace = 'def_shop'::regnamespace AND relkind IN ('r', 'v') AND NOT relispartition
 ORDER BY relkind, relname COLLATE "C";
 -- every column has a comment, but for the catalog's own
 SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
