@@ -11,9 +11,9 @@ KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence csr \
 	returns score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden
-COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/eligible.o src/filter.o src/fresh.o \
+COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/eligible.o src/entry.o src/filter.o src/fresh.o \
 	src/history.o src/id_type.o src/idmap.o src/image.o src/image_build.o src/image_file.o src/image_parts.o \
-	src/list.o src/owner.o src/plan.o src/reason.o src/registry.o src/request.o src/rules.o src/score.o src/served.o \
+	src/left_out.o src/list.o src/list_row.o src/owner.o src/plan.o src/reason.o src/registry.o src/request.o src/rules.o src/score.o src/served.o \
 	src/stream.o src/supply.o
 
 # recsys.so: every SQL-declared function; links no BLAS

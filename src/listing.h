@@ -90,13 +90,41 @@ typedef struct RsSupply
 	uint32		last_column;
 } RsSupply;
 
-extern void rs_supply_open(RsSupply *s, RsRequest *q, bool windowed);
+/* ---- entry.c ---- */
+
+/* room for so many more */
+extern RsEntry *rs_entries_grow(RsEntries *e, int64 more);
+
+/* an entry about which nothing is known but the item */
+extern void rs_entry_start(RsEntry *e, Datum item, uint32 column);
+
+/* source and evidence of a candidate, or of what could have been one */
+extern void rs_entry_candidate(const RsRequest *q, const RsCandidate *c, RsEntry *e);
+
+/* features of an entry, in the order of the model's, and the ranker's score */
+extern void rs_entry_features(RsRequest *q, const RsEntry *e, float *out);
+extern double rs_entry_rank(RsRequest *q, const RsEntry *e);
+
+/* score, source and evidence of an item of the model, by whatever scores */
+extern void rs_entry_score(RsRequest *q, RsScoring scoring, RsEntry *e);
+
+/* ---- left_out.c ---- */
+
+/* is a column among those, which ascend? */
+extern bool rs_is_among(uint32 column, const uint32 *columns, uint32 n);
+
+/* reads the columns of the hidden items */
+extern void rs_supply_hide(RsSupply *s);
 
 /* leaves an item out from now on */
 extern void rs_supply_skip(RsSupply *s, Datum item);
 
 /* is an item one that this list must not have, or has had? */
 extern bool rs_supply_left_out(const RsSupply *s, Datum item, uint32 column);
+
+/* ---- supply.c ---- */
+
+extern void rs_supply_open(RsSupply *s, RsRequest *q, bool windowed);
 
 /* the entry of an item whatever the stage: for pins, and to explain it */
 extern void rs_supply_entry(RsSupply *s, Datum item, RsEntry *out);
@@ -130,21 +158,21 @@ typedef struct RsListing
 	char	  **category;		/* by number */
 } RsListing;
 
-extern void rs_listing_run(RsListing *l, RsRequest *q);
+/* ---- list.c ---- */
 
-/* room for so many more */
-extern RsEntry *rs_entries_grow(RsEntries *e, int64 more);
+extern void rs_listing_run(RsListing *l, RsRequest *q);
 
 /* what the kernel wants to know of an entry */
 extern RsRerankItem rs_rerank_item(RsListing *l, RsEntry *e);
 
+/* ---- list_row.c ---- */
+
 /* the label of an item of the model: its title in the catalog, or its id */
 extern char *rs_item_label(const RsRequest *q, uint32 column);
 
-/* features of an entry, in the order of the model's */
-extern void rs_entry_features(RsRequest *q, const RsEntry *e, float *out);
+/* ---- fresh.c ---- */
 
-/* fresh.c: new items of the catalog, to be ranked among the candidates */
+/* new items of the catalog, to be ranked among the candidates */
 extern int	rs_fresh_candidates(RsRequest *q, RsEntry **entries);
 
 /*
