@@ -107,6 +107,7 @@ $query" 1 3
 		score, 10 items|both|SELECT * FROM $shop.score(:u, ARRAY(SELECT generate_series(:i::int8 / 2 + 1, :i / 2 + 10)));
 		features, 10 items|both|SELECT * FROM $shop.features(:u, ARRAY(SELECT generate_series(:i::int8 / 2 + 1, :i / 2 + 10)));
 		nearest, k = 10|item|SELECT n.* FROM $shop.item_factor f, $shop.nearest(f.factor, 10) n WHERE (f.model_id, f.item_id) = ($model, :i);
+		explain|both|SELECT * FROM $shop.explain(:u, :i);
 	END
 }
 
