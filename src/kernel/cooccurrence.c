@@ -27,19 +27,22 @@
 #include <string.h>
 
 #include "cooccurrence.h"
-#include "hash.h"
 #include "select.h"
 
-/* counts whose power or k log k is remembered */
+/* counts whose k log k is remembered */
 #define RS_COUNTS 4096
 
-/* What one item has collected for the row at hand. */
-typedef struct Accumulator
-{
-	double		sum;			/* of the votes of the users of both items */
-	uint32_t	users_both;
-	uint32_t	unused;
-} Accumulator;
+/* and whose power is, while the items' are set */
+#define RS_FEW_USERS 1024
+
+/*
+ * What one item has collected for the row at hand: the sum of the votes of the
+ * users of both items and their number, added to by one vector operation.
+ */
+typedef double Accumulator __attribute__((vector_size(16)));
+
+#define SUM		0
+#define BOTH	1
 
 /* The head of the memory that the caller gives. */
 typedef struct Workspace
@@ -105,11 +108,14 @@ scratch_length(int neighbors)
 	return neighbors > 0 ? neighbors : 0;
 }
 
-/* The head and its arrays follow one another, by falling alignment. */
+/*
+ * The head and its arrays follow one another, by falling alignment once the
+ * accumulators have theirs.
+ */
 size_t
 rs_cooc_workspace(uint32_t nitems, int neighbors)
 {
-	return sizeof(Workspace) +
+	return sizeof(Workspace) + sizeof(Accumulator) +
 		nitems * sizeof(Accumulator) +
 		target_length(nitems) * sizeof(double) +
 		nitems * sizeof(uint64_t) +
@@ -117,17 +123,31 @@ rs_cooc_workspace(uint32_t nitems, int neighbors)
 		((size_t) nitems + 1) * sizeof(uint32_t);
 }
 
-static inline uint64_t
-row_length(const RsCsr *m, uint32_t row)
-{
-	return m->start[(size_t) row + 1] - m->start[row];
-}
-
 /* k log k, continued by 0 */
 static inline double
 klogk(const Workspace *w, uint64_t k)
 {
 	return k < RS_COUNTS ? w->klogk[k] : (double) k * log((double) k);
+}
+
+/* m^-exponent of each item; items with equal counts are many. */
+static void
+set_targets(Workspace *w, const RsCsr *item_users, double exponent)
+{
+	double		known[RS_FEW_USERS] = {0};
+	uint32_t	i;
+
+	for (i = 0; i < item_users->nrows; i++)
+	{
+		uint64_t	m = rs_csr_length(item_users, i);
+		double		power = m < RS_FEW_USERS ? known[m] : 0;
+
+		if (power == 0)
+			power = pow((double) m, -exponent);
+		if (m < RS_FEW_USERS)
+			known[m] = power;
+		w->target[i] = power;
+	}
 }
 
 /* work is aligned as for double. */
@@ -139,7 +159,8 @@ rs_cooc_workspace_init(void *work, const RsCsr *item_users,
 	uint32_t	nitems = item_users->nrows;
 	uint32_t	i;
 
-	w->sum = (Accumulator *) (w + 1);
+	w->sum = (Accumulator *) (((uintptr_t) (w + 1) + sizeof(Accumulator) - 1) &
+							  ~(uintptr_t) (sizeof(Accumulator) - 1));
 	w->target = (double *) (w->sum + nitems);
 	w->klogk = w->target;
 	w->key = (uint64_t *) (void *) (w->target + target_length(nitems));
@@ -154,9 +175,7 @@ rs_cooc_workspace_init(void *work, const RsCsr *item_users,
 			w->klogk[i] = i * log(i);
 	}
 	else
-		for (i = 0; i < nitems; i++)
-			w->target[i] = pow((double) row_length(item_users, i),
-							   -settings->target_exponent);
+		set_targets(w, item_users, settings->target_exponent);
 }
 
 /*
@@ -168,6 +187,8 @@ accumulate(const RsCsr *item_users, const RsCsr *user_items,
 		   const float *user_weight, bool by_weight, uint32_t item,
 		   Workspace *w)
 {
+	Accumulator *sum = w->sum;
+	uint32_t   *touched = w->touched;
 	uint64_t	end = item_users->start[(size_t) item + 1];
 	uint64_t	e;
 	uint32_t	ntouched = 0;
@@ -176,35 +197,47 @@ accumulate(const RsCsr *item_users, const RsCsr *user_items,
 	{
 		uint32_t	user = item_users->col[e];
 		double		vote = user_weight[user];
+		uint64_t	i = user_items->start[user];
 		uint64_t	last = user_items->start[(size_t) user + 1];
-		uint64_t	i;
 
+		if (e + 1 < end)
+		{
+			const uint32_t *next = user_items->col +
+				user_items->start[item_users->col[e + 1]];
+
+			__builtin_prefetch(next);
+			__builtin_prefetch(next + 16);
+			__builtin_prefetch(next + 32);
+			__builtin_prefetch(next + 48);
+		}
 		if (by_weight)
 			vote *= item_users->value[e];
-		for (i = user_items->start[user]; i < last; i++)
+		for (; i < last; i++)
 		{
 			uint32_t	other = user_items->col[i];
-			Accumulator *a = &w->sum[other];
+			Accumulator *a = &sum[other];
+			Accumulator one = {by_weight ? vote * user_items->value[i] : vote, 1};
 
 			/* always written, kept only if new: no branch to miss */
-			w->touched[ntouched] = other;
-			ntouched += a->users_both == 0;
-			a->users_both++;
-			a->sum += by_weight ? vote * user_items->value[i] : vote;
+			touched[ntouched] = other;
+			ntouched += (*a)[BOTH] == 0;
+			*a += one;
 		}
 	}
 	return ntouched;
 }
 
-/* Shrinks, rounds and packs a candidate; one that is not positive is 0. */
+/*
+ * Shrinks, rounds and packs a candidate; one that is not positive is 0.  The
+ * bounds are those of one instruction each.
+ */
 static inline uint64_t
 candidate(double similarity, double both, double shrinkage, uint32_t item)
 {
 	if (shrinkage > 0)
 		similarity *= both / (both + shrinkage);
-	if (!(similarity > 0))
-		return 0;
-	return rs_key(similarity < FLT_MAX ? (float) similarity : FLT_MAX, item);
+	similarity = similarity > 0 ? similarity : 0;
+	return rs_key((float) (similarity < FLT_MAX ? similarity : FLT_MAX), item);
 }
 
 /* A similarity that rounds to 0 is none. */
@@ -216,21 +249,23 @@ keep(uint64_t *key, uint32_t n, uint64_t candidate_key)
 }
 
 /* Second pass, measures by power: sum m_i^-b m_j^-c. */
-static uint32_t
-score_power(const RsCoocSettings *settings, double source, Workspace *w,
-			uint32_t ntouched)
+static inline uint32_t
+score_power(double shrinkage, double source, Workspace *w, uint32_t ntouched)
 {
+	const Accumulator *sum = w->sum;
+	const uint32_t *touched = w->touched;
+	const double *target = w->target;
+	uint64_t   *key = w->key;
 	uint32_t	n = 0;
 	uint32_t	i;
 
 	for (i = 0; i < ntouched; i++)
 	{
-		uint32_t	other = w->touched[i];
-		const Accumulator *a = &w->sum[other];
+		uint32_t	other = touched[i];
+		Accumulator a = sum[other];
 
-		n = keep(w->key, n, candidate(a->sum * source * w->target[other],
-									  a->users_both, settings->shrinkage,
-									  other));
+		n = keep(key, n, candidate(a[SUM] * source * target[other], a[BOTH],
+								   shrinkage, other));
 	}
 	return n;
 }
@@ -246,8 +281,8 @@ score_jaccard(const RsCsr *item_users, const RsCoocSettings *settings,
 	for (i = 0; i < ntouched; i++)
 	{
 		uint32_t	other = w->touched[i];
-		double		both = w->sum[other].users_both;
-		double		any = (double) (users + row_length(item_users, other)) - both;
+		double		both = w->sum[other][BOTH];
+		double		any = (double) (users + rs_csr_length(item_users, other)) - both;
 
 		n = keep(w->key, n, candidate(both / any, both, settings->shrinkage,
 									  other));
@@ -271,8 +306,8 @@ score_llr(const RsCsr *item_users, const RsCoocSettings *settings,
 	for (i = 0; i < ntouched; i++)
 	{
 		uint32_t	other = w->touched[i];
-		uint64_t	both = w->sum[other].users_both;
-		uint64_t	m = row_length(item_users, other);
+		uint64_t	both = (uint64_t) w->sum[other][BOTH];
+		uint64_t	m = rs_csr_length(item_users, other);
 		double		llr = 0;
 
 		if ((double) both * all > (double) users * m)
@@ -285,6 +320,16 @@ score_llr(const RsCsr *item_users, const RsCoocSettings *settings,
 	return n;
 }
 
+static inline void
+wipe(Accumulator *sum, const uint32_t *touched, uint32_t ntouched)
+{
+	const Accumulator nothing = {0, 0};
+	uint32_t	i;
+
+	for (i = 0; i < ntouched; i++)
+		sum[touched[i]] = nothing;
+}
+
 /* See cooccurrence.h.  Similarities that are not positive are left out. */
 int
 rs_cooc_row(const RsCsr *item_users, const RsCsr *user_items,
@@ -292,7 +337,7 @@ rs_cooc_row(const RsCsr *item_users, const RsCsr *user_items,
 			uint32_t item, void *work, RsNeighbor *out)
 {
 	Workspace  *w = work;
-	uint64_t	users = row_length(item_users, item);
+	uint64_t	users = rs_csr_length(item_users, item);
 	uint32_t	ntouched;
 	uint32_t	n;
 	uint32_t	i;
@@ -324,18 +369,21 @@ rs_cooc_row(const RsCsr *item_users, const RsCsr *user_items,
 		source = pow((double) users, -settings->source_exponent);
 		if (settings->measure == RS_POWER_N)
 			source *= item_users->ncols;
-		n = score_power(settings, source, w, ntouched);
+		/* by itself without shrinkage, which has the division */
+		if (settings->shrinkage > 0)
+			n = score_power(settings->shrinkage, source, w, ntouched);
+		else
+			n = score_power(0, source, w, ntouched);
 	}
 
 	n = rs_select(w->key, n, settings->neighbors, w->scratch);
 	for (i = 0; i < n; i++)
 	{
 		out[i].item = rs_key_id(w->key[i]);
-		out[i].users_both = w->sum[out[i].item].users_both;
+		out[i].users_both = (uint32_t) w->sum[out[i].item][BOTH];
 		out[i].similarity = rs_key_score(w->key[i]);
 	}
-	for (i = 0; i < ntouched; i++)
-		memset(&w->sum[w->touched[i]], 0, sizeof(Accumulator));
+	wipe(w->sum, w->touched, ntouched);
 	return (int) n;
 }
 
@@ -348,91 +396,8 @@ rs_cooc_user_weights(const RsCsr *user_items, double activity,
 
 	for (u = 0; u < user_items->nrows; u++)
 	{
-		uint64_t	n = row_length(user_items, u);
+		uint64_t	n = rs_csr_length(user_items, u);
 
 		user_weight[u] = n > 0 ? (float) pow((double) n, -activity) : 0;
-	}
-}
-
-/* See cooccurrence.h. */
-uint32_t
-rs_cooc_cut_users(const RsCsr *user_items, int cap, uint64_t *pairs)
-{
-	uint32_t	cut = 0;
-	uint32_t	u;
-
-	*pairs = 0;
-	for (u = 0; u < user_items->nrows; u++)
-	{
-		uint64_t	n = row_length(user_items, u);
-
-		cut += n > (uint64_t) cap;
-		*pairs += n > (uint64_t) cap ? (uint64_t) cap : n;
-	}
-	return cut;
-}
-
-/* Of one user, no two items have the same: the mixing function is one to one. */
-static inline uint64_t
-pair_hash(uint32_t user, uint32_t item)
-{
-	return rs_hash64((uint64_t) user << 32 | item);
-}
-
-/*
- * The hash that cap of n items, n > cap > 0, have or stay below, by bisection,
- * so that it needs no memory.
- */
-static uint64_t
-find_threshold(uint32_t user, const uint32_t *item, uint64_t n, uint64_t cap)
-{
-	uint64_t	low = 0;
-	uint64_t	high = UINT64_MAX;
-
-	while (low < high)
-	{
-		uint64_t	middle = low + (high - low) / 2;
-		uint64_t	below = 0;
-		uint64_t	i;
-
-		for (i = 0; i < n; i++)
-			below += pair_hash(user, item[i]) <= middle;
-		if (below == cap)
-			return middle;
-		if (below > cap)
-			high = middle - 1;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
-/* See cooccurrence.h. */
-void
-rs_cooc_cut(const RsCsr *user_items, int cap, RsCsr *out)
-{
-	uint64_t	n = 0;
-	uint32_t	u;
-
-	out->nrows = user_items->nrows;
-	out->ncols = user_items->ncols;
-	out->start[0] = 0;
-	for (u = 0; u < user_items->nrows; u++)
-	{
-		uint64_t	first = user_items->start[u];
-		uint64_t	length = row_length(user_items, u);
-		uint64_t	most = UINT64_MAX;
-		uint64_t	i;
-
-		if (length > (uint64_t) cap)
-			most = find_threshold(u, user_items->col + first, length, cap);
-		for (i = first; i < first + length; i++)
-			if (most == UINT64_MAX ||
-				pair_hash(u, user_items->col[i]) <= most)
-			{
-				out->col[n] = user_items->col[i];
-				out->value[n++] = user_items->value[i];
-			}
-		out->start[(size_t) u + 1] = n;
 	}
 }

@@ -89,6 +89,10 @@ extern int	rs_cooc_row(const RsCsr *item_users, const RsCsr *user_items,
 						const float *user_weight, const RsCoocSettings *settings,
 						uint32_t item, void *work, RsNeighbor *out);
 
+/* How many neighbours all items have at most, by the lengths of histories. */
+extern uint64_t rs_cooc_most(const RsCsr *item_users, const RsCsr *user_items,
+							 int neighbors);
+
 /* |history(u)|^-a for every user */
 extern void rs_cooc_user_weights(const RsCsr *user_items, double activity,
 								 float *user_weight);

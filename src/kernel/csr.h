@@ -20,6 +20,13 @@ typedef struct RsCsr
 	float	   *value;			/* as many values */
 } RsCsr;
 
+/* entries of a row */
+static inline uint64_t
+rs_csr_length(const RsCsr *m, uint32_t row)
+{
+	return m->start[(size_t) row + 1] - m->start[row];
+}
+
 /*
  * Fill out (arrays allocated by the caller, out->nrows = in->ncols, ...) with
  * the transpose of in.  Columns come out ascending: the order is canonical.

@@ -3,24 +3,39 @@
  * select.c
  *	  The largest of many distinct 64-bit keys, in descending order.
  *
- * Keys are counted by their leading bits within the range that they span, the
- * buckets that belong to the result are moved to the front, and the one bucket
- * that the k-th largest falls into is treated again in the same way.  What is
- * kept is sorted by a radix sort from the lowest byte up.  Neither has a branch
- * that depends on a comparison of two keys, which is what a heap spends its
- * time on where k is a fair part of n.
+ * Keys are counted by their leading bits within the range that they span, which
+ * tells the bucket that the k-th largest falls into.  Those of the buckets above
+ * go to their bucket's place in the result; from that bucket's own the rest is
+ * selected in the same way.  So are buckets of many keys put in order; the
+ * others hold so few that one insertion sort of the whole result does it, in
+ * which no key leaves its bucket.  No pass over all keys has a branch that
+ * depends on a comparison of two of them, which is what a heap spends its time
+ * on where k is a fair part of n.
  *
- * Limits: time linear in n and in k; a round of selection that does not split
- * its keys narrows their range by 2^BUCKET_BITS, so there are at most seven.
+ * Limits: time linear in n and in k; each round narrows the range of the keys
+ * by 2^BUCKET_BITS, so rounds are at most seven deep, with 4 kB of stack each.
  *
  *-------------------------------------------------------------------------
  */
+#include <stdbool.h>
+
 #include "select.h"
 
 #define BUCKET_BITS		10
 #define BUCKETS			(1 << BUCKET_BITS)
-#define DIGITS			256
 #define FEW				24		/* keys that are sorted by insertion */
+
+/* The keys of a round by bucket; bucket 0 has the smallest. */
+typedef struct Round
+{
+	uint64_t	low;			/* the smallest key */
+	int			shift;			/* from the difference to it to a bucket */
+	uint32_t	top;			/* the bucket of the largest key */
+	uint32_t	last;			/* that of the k-th largest */
+	uint32_t	above;			/* keys in the buckets above the last */
+	bool		crowded;		/* one of these has more than a few */
+	uint32_t	place[BUCKETS]; /* of these: where the next key goes */
+} Round;
 
 /* The largest and the smallest of n >= 1 keys. */
 static void
@@ -50,54 +65,40 @@ bucket_shift(uint64_t range)
 	return bits > BUCKET_BITS ? bits - BUCKET_BITS : 0;
 }
 
-/* Moves the need largest of n keys to the front, in no order. */
-static void
-partition(uint64_t *key, uint32_t n, uint32_t need)
+static inline uint32_t
+bucket_of(const Round *r, uint64_t key)
 {
-	while (need > 0 && need < n)
-	{
-		uint32_t	count[BUCKETS];
-		uint64_t	low;
-		uint64_t	high;
-		uint32_t	above = 0;
-		uint32_t	within = 0;
-		uint32_t	i;
-		uint32_t	b;
-		int			shift;
-
-		find_range(key, n, &low, &high);
-		shift = bucket_shift(high - low);
-		memset(count, 0, sizeof(count));
-		for (i = 0; i < n; i++)
-			count[(key[i] - low) >> shift]++;
-		for (b = BUCKETS - 1; above + count[b] < need; b--)
-			above += count[b];
-
-		/* not below the bucket, and of these first those above it */
-		for (i = 0; i < n; i++)
-		{
-			uint64_t	k = key[i];
-
-			key[i] = key[within];
-			key[within] = k;
-			within += (k - low) >> shift >= b;
-		}
-		n = within;
-		for (i = 0, within = 0; i < n; i++)
-		{
-			uint64_t	k = key[i];
-
-			key[i] = key[within];
-			key[within] = k;
-			within += (k - low) >> shift > b;
-		}
-		key += above;
-		n -= above;
-		need -= above;
-	}
+	return (uint32_t) ((key - r->low) >> r->shift);
 }
 
-/* A few keys, largest first. */
+/* Counts the keys by bucket, and gives the buckets their places in the result. */
+static void
+begin_round(Round *r, const uint64_t *key, uint32_t n, uint32_t k)
+{
+	uint64_t	high;
+	uint32_t	i;
+	uint32_t	b;
+
+	find_range(key, n, &r->low, &high);
+	r->shift = bucket_shift(high - r->low);
+	r->top = bucket_of(r, high);
+	r->above = 0;
+	r->crowded = false;
+	memset(r->place, 0, sizeof(r->place));
+	for (i = 0; i < n; i++)
+		r->place[bucket_of(r, key[i])]++;
+	for (b = r->top; r->above + r->place[b] < k; b--)
+	{
+		uint32_t	count = r->place[b];
+
+		r->crowded |= count > FEW;
+		r->place[b] = r->above;
+		r->above += count;
+	}
+	r->last = b;
+}
+
+/* Largest first, of a few keys or of many that are nearly so. */
 static void
 sort_few(uint64_t *key, uint32_t n)
 {
@@ -114,59 +115,77 @@ sort_few(uint64_t *key, uint32_t n)
 	}
 }
 
-/* Largest first, digit by digit; a digit that all keys share is passed over. */
+static void select_into(uint64_t *key, uint32_t n, uint32_t k, uint64_t *out);
+
+/* The buckets of many keys among those above the last, by way of key. */
 static void
-sort_by_radix(uint64_t *key, uint32_t n, uint64_t *scratch)
+sort_crowded(const Round *r, uint64_t *key, uint64_t *out)
 {
-	uint64_t   *from = key;
-	uint64_t   *to = scratch;
-	uint64_t	differ = 0;
-	uint32_t	i;
-	int			shift;
+	uint32_t	first = 0;
+	uint32_t	b;
 
-	for (i = 1; i < n; i++)
-		differ |= key[i] ^ key[0];
-	for (shift = 0; shift < 64; shift += 8)
+	for (b = r->top; b > r->last; b--)
 	{
-		uint32_t	place[DIGITS];
-		uint32_t	sum = 0;
-		uint64_t   *swap;
-		int			d;
+		uint32_t	count = r->place[b] - first;
 
-		if ((differ >> shift & (DIGITS - 1)) == 0)
-			continue;
-		memset(place, 0, sizeof(place));
-		for (i = 0; i < n; i++)
-			place[from[i] >> shift & (DIGITS - 1)]++;
-		for (d = DIGITS - 1; d >= 0; d--)
+		if (count > FEW)
 		{
-			uint32_t	count = place[d];
-
-			place[d] = sum;
-			sum += count;
+			memcpy(key, out + first, count * sizeof(uint64_t));
+			select_into(key, count, count, out + first);
 		}
-		for (i = 0; i < n; i++)
-			to[place[from[i] >> shift & (DIGITS - 1)]++] = from[i];
-		swap = from;
-		from = to;
-		to = swap;
+		first = r->place[b];
 	}
-	if (from != key)
-		memcpy(key, from, n * sizeof(uint64_t));
+}
+
+/* The k largest of n >= k > 0 keys, to another place; the keys are used up. */
+static void
+select_into(uint64_t *key, uint32_t n, uint32_t k, uint64_t *out)
+{
+	Round		r;
+	uint32_t	within = 0;
+	uint32_t	rest = 0;
+	uint32_t	i;
+
+	if (n <= FEW)
+	{
+		sort_few(key, n);
+		memcpy(out, key, k * sizeof(uint64_t));
+		return;
+	}
+	begin_round(&r, key, n, k);
+
+	/* not below the last bucket, and of these to their places those above it */
+	for (i = 0; i < n; i++)
+	{
+		uint64_t	one = key[i];
+
+		key[within] = one;
+		within += bucket_of(&r, one) >= r.last;
+	}
+	for (i = 0; i < within; i++)
+	{
+		uint64_t	one = key[i];
+		uint32_t	b = bucket_of(&r, one);
+
+		if (b > r.last)
+			out[r.place[b]++] = one;
+		else
+			key[rest++] = one;
+	}
+	select_into(key, rest, k - r.above, out + r.above);
+	if (r.crowded)
+		sort_crowded(&r, key, out);
+	sort_few(out, r.above);
 }
 
 /* See select.h. */
 uint32_t
 rs_select(uint64_t *key, uint32_t n, uint32_t k, uint64_t *scratch)
 {
-	if (k < n)
-	{
-		partition(key, n, k);
-		n = k;
-	}
-	if (n <= FEW)
-		sort_few(key, n);
-	else
-		sort_by_radix(key, n, scratch);
-	return n;
+	k = k < n ? k : n;
+	if (k == 0)
+		return 0;
+	select_into(key, n, k, scratch);
+	memcpy(key, scratch, k * sizeof(uint64_t));
+	return k;
 }

@@ -45,7 +45,7 @@ rs_key_id(uint64_t key)
 
 /*
  * Moves the k largest of n distinct keys to the front, largest first; returns
- * how many there are.  scratch holds min(n, k) keys.
+ * how many there are.  The others are lost.  scratch holds min(n, k) keys.
  */
 extern uint32_t rs_select(uint64_t *key, uint32_t n, uint32_t k,
 						  uint64_t *scratch);

@@ -68,8 +68,8 @@ neighbors_cost(const RsRun *run, const RsCounts *c, const RsCoocSettings *s)
 	double		kept = Min(s->neighbors, c->items);
 	StageCost		cost;
 
-	cost.bytes = 8 * c->items + kept * c->items * sizeof(RsNeighbor) * 5 / 4 +
-		4 * c->users + Min(RS_NEIGHBOR_STAGING, c->items * s->neighbors * sizeof(RsNeighbor)) +
+	cost.bytes = 8 * c->items + kept * c->items * sizeof(RsNeighbor) +
+		4 * c->users + 2.0 * rs_neighbor_batch((uint32) c->items, s->neighbors) * (s->neighbors * sizeof(RsNeighbor) + 4) +
 		(run->workers + 1) * (double) rs_cooc_workspace((uint32) c->items, s->neighbors);
 	/* histories are skewed: three times what equal ones would give */
 	cost.seconds = 3 * c->rows * c->rows / Max(c->users, 1) / NEIGHBOR_PAIRS;
@@ -133,12 +133,15 @@ static StageCost
 learn_cost(const RsRun *run, const RsCounts *c, const RsPolicy *p)
 {
 	RsFunnel	f = sized_funnel(c, p);
-	double		most = Max(rs_funnel_most(&f, run->recommender->history_limit), 1);
+	double		most;
 	double		features = RS_FEATURES + p->funnel.nextra;
 	double		users = Min(c->users, 2 * RS_LEARN_USERS);
 	double		row = 4 * features + 1;
 	StageCost	cost = {0, 0};
 
+	for (int i = 0; i < RS_SOURCES; i++)
+		f.quota[i] = Min(f.quota[i], RS_LEARN_QUOTA);
+	most = Max(rs_funnel_most(&f, run->recommender->history_limit), 1);
 	if (!p->funnel.ranked)
 		return cost;
 	cost.bytes = funnel_bytes(run, c, p) + 4 * c->items +

@@ -4,30 +4,41 @@
  *	  Trains item neighbours: rows of the sparse product, shared out.
  *
  * Processes fill a staging area of fixed places, a batch of rows at a time;
- * this backend then packs the batch behind those before it, so that rows
- * follow the items whatever process has made them.
+ * this backend packs a batch behind those before it, so that rows follow the
+ * items whatever process has made them.  There are two such areas, so that it
+ * packs one while the workers have begun to fill the other.
+ *
+ * The result is in this backend's own memory, not in shared memory, of which
+ * there may be little.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "parts.h"
 
-#define BLOCK_ITEMS		16
+/* Rows of consecutive items, each in its own place. */
+typedef struct Batch
+{
+	RsShared	staging;		/* most rows of a batch x neighbors */
+	RsShared	count;			/* found, by row of the batch */
+	uint32		first;			/* the first row's item */
+	uint32		rows;
+} Batch;
 
 typedef struct NeighborArg
 {
 	RsSharedCsr users;
 	RsSharedCsr items;
 	RsShared	user_weight;
-	RsShared	staging;		/* batch x neighbors */
-	RsShared	count;			/* found, by row of the batch */
 	RsCoocSettings settings;
-	uint32		first;			/* row of the batch */
-	uint32		rows;
+	Batch		batch;			/* to be filled */
+	Batch		before;			/* to be packed meanwhile, if it has rows, */
+	RsNeighborPart *part;		/* into this; of the backend that trains */
 } NeighborArg;
 
 /* A process's view of the job. */
@@ -38,12 +49,33 @@ typedef struct NeighborScratch
 	void	   *work;
 } NeighborScratch;
 
+/* Puts the rows of a batch behind those already there. */
+static void
+pack_batch(RsNeighborPart *part, const Batch *batch)
+{
+	const RsNeighbor *staging = batch->staging.local;
+	const int32 *count = batch->count.local;
+
+	for (uint32 row = 0; row < batch->rows; row++)
+	{
+		uint64		n = part->start[batch->first + row];
+
+		memcpy(part->neighbor + n, staging + (Size) row * part->settings.neighbors,
+			   count[row] * sizeof(RsNeighbor));
+		part->start[batch->first + row + 1] = n + count[row];
+		if (row % RS_NEIGHBOR_BLOCK == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+}
+
 static void *
 neighbors_begin(const void *arg)
 {
 	const NeighborArg *a = arg;
 	NeighborScratch *s = palloc(sizeof(NeighborScratch));
 
+	if (!IsParallelWorker())
+		pack_batch(a->part, &a->before);
 	s->users = rs_shared_csr(&a->users);
 	s->items = rs_shared_csr(&a->items);
 	s->work = palloc_extended(rs_cooc_workspace(s->items.nrows, a->settings.neighbors),
@@ -58,14 +90,15 @@ neighbors_block(const void *arg, void *scratch, uint32 block)
 	const NeighborArg *a = arg;
 	NeighborScratch *s = scratch;
 	const float *user_weight = rs_shared(a->user_weight);
-	RsNeighbor *staging = rs_shared(a->staging);
-	int32	   *count = rs_shared(a->count);
-	uint32		end = Min((block + 1) * BLOCK_ITEMS, a->rows);
+	const Batch *batch = &a->batch;
+	RsNeighbor *staging = rs_shared(batch->staging);
+	int32	   *count = rs_shared(batch->count);
+	uint32		end = Min((block + 1) * RS_NEIGHBOR_BLOCK, batch->rows);
 
-	for (uint32 row = block * BLOCK_ITEMS; row < end; row++)
+	for (uint32 row = block * RS_NEIGHBOR_BLOCK; row < end; row++)
 	{
 		count[row] = rs_cooc_row(&s->items, &s->users, user_weight, &a->settings,
-								 a->first + row, s->work,
+								 batch->first + row, s->work,
 								 staging + (Size) row * a->settings.neighbors);
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -101,29 +134,30 @@ cap_histories(RsRun *run, MemoryContext context, const RsMatrix *m,
 	return cut;
 }
 
-/* Puts the rows of a batch behind those already there. */
+/* All rows, by batches: one is packed while the next is filled. */
 static void
-pack_batch(RsRun *run, RsNeighborPart *part, const NeighborArg *arg, uint64 *allocated)
+fill_rows(RsRun *run, RsTeam *team, MemoryContext context, NeighborArg *arg, uint32 nitems)
 {
-	const RsNeighbor *staging = arg->staging.local;
-	const int32 *count = arg->count.local;
+	Size		row_bytes = arg->settings.neighbors * sizeof(RsNeighbor);
+	uint32		most = rs_neighbor_batch(nitems, arg->settings.neighbors);
+	Batch		batch[2] = {{{0}}};
 
-	for (uint32 row = 0; row < arg->rows; row++)
+	for (int i = 0; i < 2; i++)
 	{
-		uint64		n = part->start[arg->first + row];
-
-		while (n + count[row] > *allocated)
-		{
-			uint64		more = *allocated / 4;
-
-			rs_run_charge(run, more * sizeof(RsNeighbor), "item neighbours");
-			*allocated += more;
-			part->neighbor = repalloc_huge(part->neighbor, *allocated * sizeof(RsNeighbor));
-		}
-		memcpy(part->neighbor + n, staging + (Size) row * arg->settings.neighbors,
-			   count[row] * sizeof(RsNeighbor));
-		part->start[arg->first + row + 1] = n + count[row];
+		batch[i].staging = rs_share(run, context, most * row_bytes, "item neighbours");
+		batch[i].count = rs_share(run, context, most * sizeof(int32), "item neighbours");
 	}
+	for (uint32 first = 0, n = 0; first < nitems; first += most, n++)
+	{
+		arg->batch = batch[n % 2];
+		arg->batch.first = first;
+		arg->batch.rows = Min(most, nitems - first);
+		rs_team_progress(team, first, RS_NEIGHBOR_BLOCK, nitems);
+		rs_team_run(team, &rs_job_neighbors, arg, sizeof(*arg),
+					(arg->batch.rows + RS_NEIGHBOR_BLOCK - 1) / RS_NEIGHBOR_BLOCK);
+		arg->before = arg->batch;
+	}
+	pack_batch(arg->part, &arg->before);
 }
 
 RsNeighborPart *
@@ -134,34 +168,29 @@ rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split, const RsCoocSetting
 												  ALLOCSET_SMALL_SIZES);
 	RsNeighborPart *part = MemoryContextAllocZero(split->context, sizeof(RsNeighborPart));
 	uint32		nitems = m->items.nrows;
-	Size		row_bytes = settings->neighbors * sizeof(RsNeighbor);
-	uint32		batch = Max((uint32) (RS_NEIGHBOR_STAGING / row_bytes), BLOCK_ITEMS);
-	uint64		allocated = Max((uint64) nitems * 8, 1024);
 	NeighborArg arg = {{{0}}};
 	RsCsr		users;
+	RsCsr		items;
+	uint64		most;
 
-	batch = Min(batch, Max(nitems, 1));
 	part->settings = *settings;
+	part->users_cut = cap_histories(run, context, m, settings, &arg.users, &arg.items);
+	users = rs_shared_csr(&arg.users);
+	items = rs_shared_csr(&arg.items);
+	most = rs_cooc_most(&items, &users, settings->neighbors);
 	part->start = rs_run_alloc_in(run, split->context, ((Size) nitems + 1) * sizeof(uint64), "item neighbours");
-	part->neighbor = rs_run_alloc_in(run, split->context, allocated * sizeof(RsNeighbor), "item neighbours");
+	part->neighbor = rs_run_alloc_in(run, split->context, most * sizeof(RsNeighbor), "item neighbours");
 	part->start[0] = 0;
 	rs_run_charge(run, rs_cooc_workspace(nitems, settings->neighbors) * (run->workers + 1), "item neighbours");
 
-	part->users_cut = cap_histories(run, context, m, settings, &arg.users, &arg.items);
-	users = rs_shared_csr(&arg.users);
+	arg.part = part;
 	arg.settings = *settings;
 	arg.user_weight = rs_share(run, context, m->users.nrows * sizeof(float), "item neighbours");
-	arg.staging = rs_share(run, context, batch * row_bytes, "item neighbours");
-	arg.count = rs_share(run, context, batch * sizeof(int32), "item neighbours");
 	rs_cooc_user_weights(&users, settings->activity, arg.user_weight.local);
-	for (arg.first = 0; arg.first < nitems; arg.first += arg.rows)
-	{
-		arg.rows = Min(batch, nitems - arg.first);
-		rs_team_progress(team, arg.first, BLOCK_ITEMS, nitems);
-		rs_team_run(team, &rs_job_neighbors, &arg, sizeof(arg),
-					(arg.rows + BLOCK_ITEMS - 1) / BLOCK_ITEMS);
-		pack_batch(run, part, &arg, &allocated);
-	}
+	fill_rows(run, team, context, &arg, nitems);
+	/* what overlapping histories have left of it */
+	if (part->start[nitems] < most)
+		part->neighbor = repalloc_huge(part->neighbor, Max(part->start[nitems], 1) * sizeof(RsNeighbor));
 	MemoryContextDelete(context);
 	return part;
 }

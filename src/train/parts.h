@@ -103,7 +103,18 @@ extern void rs_factors_sweep(RsRun *run, RsTeam *team, RsSplit *split,
 							 RsFactorPart *part, int sweeps, bool finish);
 
 /* neighbors.c */
-#define RS_NEIGHBOR_STAGING	(16 << 20)	/* bytes of a batch of rows */
+#define RS_NEIGHBOR_STAGING	(8 << 20)	/* bytes of a batch of rows; there are two */
+#define RS_NEIGHBOR_BLOCK	16	/* rows of a block */
+
+/* rows of a batch: at least a block, at most half of all */
+static inline uint32
+rs_neighbor_batch(uint32 nitems, int neighbors)
+{
+	Size		rows = RS_NEIGHBOR_STAGING / (neighbors * sizeof(RsNeighbor));
+
+	return Min(Max(rows, RS_NEIGHBOR_BLOCK), nitems / 2 + 1);
+}
+
 extern RsNeighborPart *rs_train_neighbors(RsRun *run, RsTeam *team, RsSplit *split,
 										  const RsCoocSettings *settings);
 extern const RsJob rs_job_neighbors;

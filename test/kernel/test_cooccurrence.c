@@ -215,6 +215,7 @@ check_settings(const char *similarity, double alpha, double beta,
 	void	   *work = make_room(rs_cooc_workspace(ITEMS, s->neighbors), 1);
 	float		weight[USERS];
 	RsNeighbor	out[ITEMS];
+	uint64_t	found = 0;
 	uint32_t	i;
 
 	rs_cooc_user_weights(&user_items, s->activity, weight);
@@ -229,6 +230,7 @@ check_settings(const char *similarity, double alpha, double beta,
 		uint32_t	j;
 		int			r;
 
+		found += n;
 		for (r = 0; r < n; r++)
 		{
 			listed[out[r].item] = true;
@@ -260,6 +262,7 @@ check_settings(const char *similarity, double alpha, double beta,
 		CHECK(good);
 		CHECK(n == (candidates < s->neighbors ? candidates : s->neighbors));
 	}
+	CHECK(found <= rs_cooc_most(&item_users, &user_items, s->neighbors));
 	free(work);
 }
 
@@ -338,6 +341,8 @@ test_cap(void)
 		for (i = 0; i < ITEMS; i++)
 			seen[u][i] = u == 0 ? false : u == 1 ? i < 10 : true;
 	build(USERS, ITEMS);
+	CHECK(rs_cooc_most(&item_users, &user_items, ITEMS) == ITEMS * (ITEMS - 1));
+	CHECK(rs_cooc_most(&item_users, &user_items, 3) == ITEMS * 3);
 	CHECK(rs_cooc_cut_users(&user_items, ITEMS, &pairs) == 0);
 	CHECK(pairs == 58 * ITEMS + 10);
 	CHECK(rs_cooc_cut_users(&user_items, 10, &pairs) == 58 && pairs == 590);

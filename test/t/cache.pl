@@ -84,7 +84,7 @@ sub retrain { $seed++; sql("CALL recsys.retrain('cached', evaluate => false, see
 retrain();
 
 my $lists = q{
-	SELECT md5(string_agg(r::text, ',' ORDER BY u, rank)) FROM generate_series(1, 30) u, cached.recommend(u, 20) r};
+	SELECT md5(string_agg(r::text, ',' ORDER BY u, rank)) FROM generate_series(1, 30) u, cached.recommend(u, 20, as_of => '2026-01-01 00:00Z') r};
 my $maps = q{SELECT count(*) FROM string_to_table(pg_read_file('/proc/self/maps'), E'\n') m WHERE m LIKE '%pgsql\_tmp.recsys.%'};
 
 # --- one file for all ---
