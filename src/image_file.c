@@ -37,9 +37,9 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/file_utils.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "common/file_utils.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
