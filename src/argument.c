@@ -84,6 +84,19 @@ rs_item_set(FunctionCallInfo fcinfo, int arg, const RsRecommender *r, const char
 	return set;
 }
 
+/* Items as an array of the recommender's item type. */
+Datum
+rs_item_array(const RsRecommender *r, Datum *items, int n)
+{
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	get_typlenbyvalalign(r->item_type, &typlen, &typbyval, &typalign);
+	return PointerGetDatum(construct_array(items, n, r->item_type,
+										   typlen, typbyval, typalign));
+}
+
 /*
  * The executor compares this with the column list of the call and refuses what
  * does not match; taking the caller's list for granted would let a lying one

@@ -7,15 +7,20 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "kernel/feature.h"
+
 PG_FUNCTION_INFO_V1(recsys_check_id_type);
 PG_FUNCTION_INFO_V1(recsys_check_condition);
+PG_FUNCTION_INFO_V1(recsys_built_in_features);
 
 /*
  * _check_id_type(regtype, column name): an id is hashed by the loader and the
@@ -117,4 +122,15 @@ recsys_check_condition(PG_FUNCTION_ARGS)
 				 message ? errdetail("In brackets, it gives: %s.", message) : 0,
 				 errhint("A filter is what stands after WHERE, for example \"country = 'FR' AND quantity < 1000\".")));
 	PG_RETURN_VOID();
+}
+
+/* _built_in_features(): names of the features that every model has, in order */
+Datum
+recsys_built_in_features(PG_FUNCTION_ARGS)
+{
+	Datum		name[RS_FEATURES];
+
+	for (int i = 0; i < RS_FEATURES; i++)
+		name[i] = CStringGetTextDatum(rs_feature_names[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(name, RS_FEATURES, TEXTOID, -1, false, TYPALIGN_INT));
 }

@@ -1,12 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * filter.c
- *	  Which items may be listed at this very moment.
+ *	  What a call and a policy ask of the items that they list.
  *
- * Excluded items, items that the catalog calls unavailable (or does not know,
- * where a catalog is required), and items that a call's filter does not pass
- * are found by one query over the items in question.  Values of a filter are
- * bound as parameters, never pasted.
+ * A call's filter and the rules of a policy as conditions on the catalog.
+ * Values of a filter are bound as parameters, never pasted; the SQL of rules is
+ * the owner's, and has been found to be one expression each when it was stored.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,34 +18,21 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "serve.h"
-
-#define FIRST_PARAMETER 2		/* $1 is the array of items */
-
-struct RsFilter
-{
-	RsRecommender *r;
-	Oid			array_type;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
-	StringInfoData condition;	/* on the catalog, aliased c */
-	int			nparams;
-	Oid		   *types;			/* of parameters after $1: text or text[] */
-	Datum	   *values;
-	bool		filtered;		/* the call has a filter */
-	SPIPlanPtr	plan;
-};
+#include "filter.h"
 
 /* Binds a value; returns its parameter number. */
 static int
 bind(RsFilter *f, Oid type, Datum value)
 {
-	f->types = f->types ? repalloc(f->types, (f->nparams + 1) * sizeof(Oid)) : palloc(sizeof(Oid));
-	f->values = f->values ? repalloc(f->values, (f->nparams + 1) * sizeof(Datum)) : palloc(sizeof(Datum));
+	if (f->nparams == f->allocated)
+	{
+		f->allocated *= 2;
+		f->types = repalloc(f->types, f->allocated * sizeof(Oid));
+		f->values = repalloc(f->values, f->allocated * sizeof(Datum));
+	}
 	f->types[f->nparams] = type;
 	f->values[f->nparams] = value;
-	return FIRST_PARAMETER + f->nparams++;
+	return ++f->nparams;
 }
 
 /* A JSON scalar as text; errors on null, which the caller has dealt with. */
@@ -164,7 +150,10 @@ rs_filter_make(RsRecommender *r, Jsonb *filter)
 						 NameStr(r->name))));
 	f->r = r;
 	f->array_type = get_array_type(r->item_type);
-	get_typlenbyvalalign(r->item_type, &f->typlen, &f->typbyval, &f->typalign);
+	f->allocated = 8;
+	f->types = palloc(f->allocated * sizeof(Oid));
+	f->values = palloc(f->allocated * sizeof(Datum));
+	f->nparams = RS_FIRST_PARAMETER - 1;
 	initStringInfo(&f->condition);
 	if (filter != NULL)
 	{
@@ -196,94 +185,20 @@ rs_filter_make(RsRecommender *r, Jsonb *filter)
 	return f;
 }
 
-/* Condition on an item t.item_id: not excluded, and so in the catalog. */
-static char *
-eligible(const RsFilter *f)
-{
-	const RsRecommender *r = f->r;
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "NOT EXISTS (SELECT FROM %s.excluded_item x WHERE x.item_id = t.item_id)", r->schema);
-	if (r->has_catalog && (r->require_catalog || f->filtered))
-		appendStringInfo(&sql, " AND EXISTS (SELECT FROM %s.catalog c WHERE c.item_id = t.item_id AND c.available%s)",
-						 r->schema, f->condition.data);
-	else if (r->has_catalog)
-		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s.catalog c WHERE c.item_id = t.item_id AND NOT c.available)",
-						 r->schema);
-	return sql.data;
-}
-
-/* Runs a query with $1 = array of items and the filter's values. */
-static void
-execute(RsFilter *f, SPIPlanPtr plan, const Datum *items, int n)
-{
-	Datum	   *args = palloc((f->nparams + 1) * sizeof(Datum));
-
-	args[0] = PointerGetDatum(construct_array((Datum *) items, n, f->r->item_type,
-											  f->typlen, f->typbyval, f->typalign));
-	memcpy(args + 1, f->values, f->nparams * sizeof(Datum));
-	if (SPI_execute_plan(plan, args, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not filter the items");
-	pfree(args);
-}
-
-static SPIPlanPtr
-prepare(RsFilter *f, const char *query)
-{
-	Oid		   *types = palloc((f->nparams + 1) * sizeof(Oid));
-	SPIPlanPtr	plan;
-
-	types[0] = f->array_type;
-	memcpy(types + 1, f->types, f->nparams * sizeof(Oid));
-	plan = SPI_prepare(query, f->nparams + 1, types);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the filter: %s", SPI_result_code_string(SPI_result));
-	return plan;
-}
-
 void
-rs_filter_items(RsFilter *f, const Datum *items, int n, bool *pass)
+rs_filter_rules(RsFilter *f, const RsRules *rules)
 {
-	if (f->plan == NULL)
-		f->plan = prepare(f, psprintf("SELECT t.n::pg_catalog.int4 FROM pg_catalog.unnest($1)"
-									  " WITH ORDINALITY t (item_id, n) WHERE %s", eligible(f)));
-	memset(pass, 0, n * sizeof(bool));
-	execute(f, f->plan, items, n);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		pass[DatumGetInt32(rs_spi_value(i, 1)) - 1] = true;
-	SPI_freetuptable(SPI_tuptable);
+	f->rules = rules;
+	for (int i = 0; i < rules->npredicates; i++)
+		appendStringInfo(&f->condition, " AND (\n%s\n)", rules->predicate[i]);
+	if (rules->npredicates > 0)
+		f->filtered = true;
+	f->asks = f->r->has_catalog &&
+		(rules->nboosts > 0 || rules->amount > 0 || rules->per_category > 0 || rules->lambda > 0);
 }
 
-int
-rs_filter_fresh(RsFilter *f, const RsModel *m, RsIdMap *hidden, RsIdMap *only,
-				int64 limit, Datum **items)
+bool
+rs_filter_is_filtered(const RsFilter *f)
 {
-	int			nhidden = rs_idmap_count(hidden);
-	Datum	   *values = palloc((nhidden + 1) * sizeof(Datum));
-	uint64		rows;
-	int			n = 0;
-
-	if (!f->r->has_catalog || limit <= 0)
-		return 0;
-	for (int i = 0; i < nhidden; i++)
-		values[i] = rs_idmap_datum(hidden, i);
-	execute(f, prepare(f, psprintf("SELECT t.item_id FROM %s.catalog t WHERE %s AND t.item_id <> ALL ($1)"
-								   " AND NOT EXISTS (SELECT FROM %s.popularity p"
-								   "  WHERE p.model_id = " INT64_FORMAT " AND p.item_id = t.item_id)"
-								   " GROUP BY t.item_id ORDER BY max(t.released_at) DESC NULLS LAST, t.item_id%s",
-								   f->r->schema, eligible(f), f->r->schema, m->model_id,
-								   only == NULL ? psprintf(" LIMIT " INT64_FORMAT, limit) : "")),
-			values, nhidden);
-	rs_check_columns(SPI_tuptable->tupdesc, 1, &f->r->item_type);
-	rows = SPI_processed;
-	*items = palloc_extended((rows + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
-	for (uint64 i = 0; i < rows && n < limit; i++)
-	{
-		Datum		item = rs_spi_value(i, 1);
-
-		if (only == NULL || rs_idmap_find(only, item) != RS_NO_ID)
-			(*items)[n++] = item;
-	}
-	return n;
+	return f->filtered;
 }

@@ -27,17 +27,34 @@
 
 #define EVENTS_PER_ITEM		5	/* read so many events per item of the limit */
 
-/* Rows of a query about a user up to an instant. */
+/* Owned items are hidden if they were owned after this instant. */
+static TimestampTz
+owned_since(const RsRecommender *r, TimestampTz as_of)
+{
+	if (r->rebuy_after <= 0 || as_of < MIN_TIMESTAMP + r->rebuy_after)
+		return DT_NOBEGIN;
+	return as_of - r->rebuy_after;
+}
+
+/* Does a user have items that are hidden because they are owned? */
+static bool
+hides_owned(const RsRecommender *r)
+{
+	return !r->repeatable || r->rebuy_after > 0;
+}
+
+/* Rows of a query about a user up to an instant, $2; $3 is as long before it. */
 static uint64
 select_rows(const RsRecommender *r, const char *query, Datum user,
 			bool has_as_of, TimestampTz as_of, int n, const Oid *types)
 {
-	Oid			argtypes[2] = {r->user_type, TIMESTAMPTZOID};
-	Datum		args[2];
+	Oid			argtypes[3] = {r->user_type, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		args[3];
 
 	args[0] = user;
 	args[1] = TimestampTzGetDatum(as_of);
-	return rs_spi_select(query, has_as_of ? 2 : 1, argtypes, args, n, types);
+	args[2] = TimestampTzGetDatum(owned_since(r, as_of));
+	return rs_spi_select(query, r->rebuy_after > 0 ? 3 : has_as_of ? 2 : 1, argtypes, args, n, types);
 }
 
 /* Condition on a relation's rows: up to the instant asked for. */
@@ -145,15 +162,24 @@ read_returned(const RsRecommender *r, Datum user, bool has_as_of,
 static int
 merge_log(const RsRecommender *r, RsLog *e, RsMergeRule rule, int64 window)
 {
-	uint32	   *place = palloc((rs_idmap_count(e->items) + 1) * sizeof(uint32));
+	uint32		nitems = rs_idmap_count(e->items);
+	uint32	   *place = palloc((nitems + 1) * sizeof(uint32));
 	int			n = e->n;
 
 	rs_idmap_sort(e->items, place);
 	e->event = palloc_extended((n + 1) * sizeof(RsEvent), MCXT_ALLOC_HUGE);
+	e->owned = palloc_extended((nitems + 1) * sizeof(int64), MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i < nitems; i++)
+		e->owned[i] = DT_NOBEGIN;
 	for (int i = 0; i < n; i++)
 	{
-		rs_event_set_item(&e->row[i].event, place[rs_event_item(&e->row[i].event)]);
-		e->event[i] = e->row[i].event;
+		RsEvent    *event = &e->row[i].event;
+		uint32		item = place[rs_event_item(event)];
+
+		rs_event_set_item(event, item);
+		e->event[i] = *event;
+		if (rs_event_flags(event) & RS_OWNED)
+			e->owned[item] = Max(e->owned[item], event->time);
 	}
 	if (r->returns_netted)
 		n = rs_net_returns(e->row, n, &r->returns,
@@ -176,29 +202,53 @@ hide_rows(const RsRecommender *r, const char *query, Datum user,
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Keeps of merged events what the model can score from. */
+/* Room for a history of so many items. */
 static void
-take_known(const RsModel *m, const RsRecommender *r, RsLog *e, int merged,
-		   RsHistory *h)
+make_room(RsHistory *h, int n)
 {
-	int			n = rs_newest_positive(e->event, merged, r->history_limit);
-
 	h->column = palloc((n + 1) * sizeof(uint32));
 	h->weight = palloc((n + 1) * sizeof(float));
-	for (int i = 0; i < n; i++)
-	{
-		uint32		column = rs_idmap_find(m->items, rs_idmap_datum(e->items, rs_event_item(&e->event[i])));
-
-		if (column == RS_NO_ID)
-			continue;
-		h->column[h->n] = column;
-		h->weight[h->n++] = e->event[i].weight;
-	}
+	h->time = palloc((n + 1) * sizeof(int64));
+	h->item = palloc((n + 1) * sizeof(Datum));
+	h->item_weight = palloc((n + 1) * sizeof(float));
+	h->item_time = palloc((n + 1) * sizeof(int64));
 }
 
 /*
- * Keeps of the events read the ratings that the model can score from; their
- * items are numbered in the order of the ids.
+ * Adds an item, known to the model or not; items come by their ids, and so do
+ * the columns.
+ */
+static void
+add_item(const RsModel *m, RsHistory *h, Datum item, float weight, int64 time)
+{
+	uint32		column = rs_model_find(m, item);
+
+	h->item[h->nitems] = item;
+	h->item_weight[h->nitems] = weight;
+	h->item_time[h->nitems++] = time;
+	if (column == RS_NO_ID)
+		return;
+	h->column[h->n] = column;
+	h->weight[h->n] = weight;
+	h->time[h->n++] = time;
+}
+
+/* Keeps of merged events what lists are made from. */
+static void
+take_positive(const RsModel *m, const RsRecommender *r, RsLog *e, int merged,
+			  RsHistory *h)
+{
+	int			n = rs_newest_positive(e->event, merged, r->history_limit);
+
+	make_room(h, n);
+	for (int i = 0; i < n; i++)
+		add_item(m, h, rs_idmap_datum(e->items, rs_event_item(&e->event[i])),
+				 e->event[i].weight, e->event[i].time);
+}
+
+/*
+ * Keeps of the events read the ratings that lists are made from; their items
+ * are numbered in the order of the ids.
  */
 static void
 take_rated(const RsModel *m, const RsRecommender *r, const RsLog *e, RsHistory *h)
@@ -217,17 +267,9 @@ take_rated(const RsModel *m, const RsRecommender *r, const RsLog *e, RsHistory *
 		ratings[n++].value = q->quantity;
 	}
 	n = rs_recent_ratings(ratings, rs_newest_ratings(ratings, n), r->history_limit);
-	h->column = palloc((n + 1) * sizeof(uint32));
-	h->weight = palloc((n + 1) * sizeof(float));
+	make_room(h, n);
 	for (int i = 0; i < n; i++)
-	{
-		uint32		column = rs_idmap_find(m->items, rs_idmap_datum(e->items, ratings[i].item));
-
-		if (column == RS_NO_ID)
-			continue;
-		h->column[h->n] = column;
-		h->weight[h->n++] = ratings[i].value;
-	}
+		add_item(m, h, rs_idmap_datum(e->items, ratings[i].item), ratings[i].value, ratings[i].time);
 	pfree(ratings);
 }
 
@@ -240,14 +282,18 @@ rs_history_of_log(const RsRecommender *r, const RsModel *m, RsLog *log,
 
 	h->hidden = hidden;
 	rs_decay_weights(log->event, merged, as_of, r->weight_half_life);
-	if (!r->repeatable)
-		for (int i = 0; i < merged; i++)
-			if (rs_event_flags(&log->event[i]) & RS_OWNED)
-				rs_idmap_add(hidden, rs_idmap_datum(log->items, rs_event_item(&log->event[i])));
-	if (m->fold.kind == RS_KIND_RATING)
+	for (int i = 0; i < merged && hides_owned(r); i++)
+	{
+		uint32		item = rs_event_item(&log->event[i]);
+
+		if ((rs_event_flags(&log->event[i]) & RS_OWNED) &&
+			(r->rebuy_after <= 0 || log->owned[item] > owned_since(r, as_of)))
+			rs_idmap_add(hidden, rs_idmap_datum(log->items, item));
+	}
+	if (m->funnel.fold.kind == RS_KIND_RATING)
 		take_rated(m, r, log, h);
 	else
-		take_known(m, r, log, merged, h);
+		take_positive(m, r, log, merged, h);
 	return h;
 }
 
@@ -264,40 +310,51 @@ rs_check_source(const RsRecommender *r)
 }
 
 /*
- * History and hidden items of a user: owned ones (unless items are repeatable)
- * and disliked ones.
+ * History and hidden items of a user: owned ones (unless items are repeatable,
+ * and where a rule says how long for, those owned since) and disliked ones.
+ * Events up to a time, if there is one; ages count from as_of.
  */
 RsHistory *
-rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
-				   bool has_as_of, TimestampTz as_of)
+rs_history_until(RsRecommender *r, const RsModel *m, Datum user,
+				 bool has_until, TimestampTz time, TimestampTz as_of)
 {
 	RsIdMap    *hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
 	int			limit = rs_history_events(r);
 	RsLog		log = {0};
 	bool		truncated;
 
+	if (!has_until)
+		time = as_of;
 	rs_check_source(r);
 	log.items = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
 	read_events(r, psprintf("SELECT %s FROM %s.interaction i WHERE i.user_id = $1%s"
 							" ORDER BY i.interacted_at DESC LIMIT %d",
-							rs_log_columns(r), r->schema, until("i", has_as_of), limit),
-				user, has_as_of, as_of, &log);
+							rs_log_columns(r), r->schema, until("i", has_until), limit),
+				user, has_until, time, &log);
 	truncated = (log.n >= limit);
 	if (truncated && r->returns_netted)
-		read_returned(r, user, has_as_of, as_of, &log);
-	if (!r->repeatable && truncated)
-		hide_rows(r, psprintf("SELECT DISTINCT i.item_id FROM %s.interaction i WHERE i.user_id = $1 AND i.owned%s%s",
-							  r->schema, until("i", has_as_of), r->returns_netted ?
+		read_returned(r, user, has_until, time, &log);
+	if (hides_owned(r) && truncated)
+		hide_rows(r, psprintf("SELECT DISTINCT i.item_id FROM %s.interaction i WHERE i.user_id = $1 AND i.owned%s%s%s",
+							  r->schema, until("i", has_until),
+							  r->rebuy_after > 0 ? " AND i.interacted_at > $3" : "", r->returns_netted ?
 							  psprintf(" AND NOT EXISTS (SELECT FROM %s.interaction b WHERE b.user_id = $1"
 									   " AND b.item_id = i.item_id AND b.value < 0%s)",
-									   r->schema, until("b", has_as_of)) : ""),
-				  user, has_as_of, as_of, hidden);
+									   r->schema, until("b", has_until)) : ""),
+				  user, has_until, time, hidden);
 	if (r->has_dislikes)
 		hide_rows(r, psprintf("SELECT DISTINCT d.item_id FROM %s.dislike d WHERE d.user_id = $1%s",
-							  r->schema, until("d", has_as_of)),
-				  user, has_as_of, as_of, hidden);
-	return rs_history_of_log(r, m, &log, hidden,
-							 has_as_of ? as_of : GetCurrentTransactionStartTimestamp());
+							  r->schema, until("d", has_until)),
+				  user, has_until, time, hidden);
+	return rs_history_of_log(r, m, &log, hidden, as_of);
+}
+
+RsHistory *
+rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
+				   bool has_as_of, TimestampTz as_of)
+{
+	return rs_history_until(r, m, user, has_as_of, as_of,
+							has_as_of ? as_of : GetCurrentTransactionStartTimestamp());
 }
 
 /*
@@ -311,6 +368,7 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 	int			n;
 	Datum	   *values = rs_elements(DatumGetArrayTypeP(items), r->item_type, &n);
 	RsLog		e = {0};
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
 
 	h->hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
 	e.items = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
@@ -319,11 +377,37 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 	{
 		e.row[e.n].event = rs_event(i + 1, rs_idmap_add(e.items, values[i]), 1, RS_POSITIVE | RS_OWNED);
 		e.row[e.n++].quantity = 1;
-		if (!r->repeatable)
+		if (hides_owned(r))
 			rs_idmap_add(h->hidden, values[i]);
 	}
-	take_known(m, r, &e, merge_log(r, &e, RS_MERGE_LAST, 0), h);
-	for (int i = 0; i < h->n && m->fold.kind == RS_KIND_RATING; i++)
-		h->weight[i] = m->highest;
+	take_positive(m, r, &e, merge_log(r, &e, RS_MERGE_LAST, 0), h);
+	for (int i = 0; i < h->nitems; i++)
+	{
+		h->item_time[i] = now;
+		if (m->funnel.fold.kind == RS_KIND_RATING)
+			h->item_weight[i] = m->highest;
+	}
+	for (int i = 0; i < h->n; i++)
+	{
+		h->time[i] = now;
+		if (m->funnel.fold.kind == RS_KIND_RATING)
+			h->weight[i] = m->highest;
+	}
+	return h;
+}
+
+/*
+ * History as a request has logged it, ordered by id; nothing is hidden.
+ */
+RsHistory *
+rs_history_of_logged(const RsRecommender *r, const RsModel *m, const Datum *items,
+					 const float *weights, const int64 *times, int n)
+{
+	RsHistory  *h = palloc0(sizeof(RsHistory));
+
+	h->hidden = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
+	make_room(h, n);
+	for (int i = 0; i < n; i++)
+		add_item(m, h, items[i], weights[i], times[i]);
 	return h;
 }

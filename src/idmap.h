@@ -8,9 +8,9 @@
 #ifndef RS_IDMAP_H
 #define RS_IDMAP_H
 
-typedef struct RsIdMap RsIdMap;
+#include "id_type.h"
 
-#define RS_NO_ID	PG_UINT32_MAX
+typedef struct RsIdMap RsIdMap;
 
 /* collation of the ids: InvalidOid stands for their type's own */
 extern RsIdMap *rs_idmap_create(Oid type, Oid collation, MemoryContext context);
@@ -33,6 +33,10 @@ extern void rs_idmap_announce(const RsIdMap *map, Datum id);
 
 /* number of an id, or RS_NO_ID */
 extern uint32 rs_idmap_find(RsIdMap *map, Datum id);
+
+/* what the map consists of: the type, and the table of the numbers */
+extern const RsIdType *rs_idmap_type(const RsIdMap *map);
+extern const RsIdSlot *rs_idmap_slots(const RsIdMap *map, uint32 *n);
 
 /*
  * Renumbers the ids in their type's order; place[old number] = new number, in

@@ -37,6 +37,7 @@ typedef enum RsProgressStage
 	RS_STAGE_SPLIT,
 	RS_STAGE_TRAIN,
 	RS_STAGE_EVALUATE,
+	RS_STAGE_RANKER,
 	RS_STAGE_BOTS,
 	RS_STAGE_TRAIN_ALL,
 	RS_STAGE_TRAIN_BEFORE,
@@ -51,7 +52,7 @@ typedef enum RsProgressStage
 
 /* their names, in that order */
 #define RS_STAGE_NAMES \
-	NULL, "load", "split", "train", "evaluate", "bots", "train_all", \
+	NULL, "load", "split", "train", "evaluate", "ranker", "bots", "train_all", \
 	"train_before", "write", "publish", "maintain", "validation", "trial", \
 	"recommend"
 

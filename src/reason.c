@@ -10,7 +10,7 @@
 #include "serve.h"
 
 static const char *const source_names[] = {
-	"neighbor", "factor", "factor", "popularity", "fresh"
+	"neighbor", "factor", "factor", "popularity", "category", "history", "fresh", "pinned", "explore"
 };
 
 const char *
@@ -32,6 +32,15 @@ rs_reason(RsSource source, double score, const char *because)
 			return psprintf("would be rated about %.1f", score);
 		case RS_FROM_POPULARITY:
 			return pstrdup("popular with other users");
+		case RS_FROM_CATEGORY:
+			return because == NULL ? pstrdup("popular in a category of the user's") :
+				psprintf("popular in \"%s\"", because);
+		case RS_FROM_HISTORY:
+			return pstrdup("the user has had it before");
+		case RS_FROM_PIN:
+			return pstrdup("pinned to this place");
+		case RS_FROM_EXPLORATION:
+			return pstrdup("drawn to learn how it is received");
 		case RS_FROM_FRESH:
 			return pstrdup("new in the catalog");
 	}

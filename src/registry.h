@@ -46,6 +46,9 @@ typedef struct RsRecommender
 	char	   *source_name;
 	NameData	live_policy;
 	int64		live_model_id;	/* 0 = none */
+	int64		rebuy_after;	/* of a policy's rules: microseconds that owned
+								 * items are hidden; 0 = for ever, or as
+								 * repeatable says; set by rs_request_open */
 } RsRecommender;
 
 #define RS_MAX_FACTORS	1024

@@ -14,11 +14,16 @@
 
 #include "idmap.h"
 #include "registry.h"
-#include "kernel/fold_in.h"
+#include "kernel/funnel.h"
 #include "kernel/merge.h"
 
 /* ---- cache.c: a model in memory ---- */
 
+/*
+ * What lists are made from.  Items are numbered in the order of their ids; a
+ * number is called a column.  All but this struct is one image (image.h), as a
+ * rule mapped from a file that all backends share.
+ */
 typedef struct RsModel
 {
 	MemoryContext context;
@@ -26,32 +31,71 @@ typedef struct RsModel
 	bool		kept;			/* in the backend's list */
 	Oid			schema;
 	int64		model_id;
+	bool		shared;			/* with other backends, by a file */
 	bool		partial;		/* row-level security may hide rows of it */
 	RsMethod	method;
-	double		blend;
-	RsIdMap    *items;			/* numbered in the order of the ids */
-	uint32		nitems;
-	float	   *popularity;		/* 0 .. 1 */
-	RsFoldIn	fold;			/* its factors: 0 = the model has none */
-	float	   *row;			/* nitems x fold.width */
+	RsFunnel	funnel;			/* fold.row and index.row are the same: rows by
+								 * place, of an item rs_index_row; index.nitems
+								 * is 0 where the model has no factors */
 	float		highest;		/* rating trained on, of method explicit */
+	int			feature_version;
+	int			nfeatures;		/* RS_FEATURES and the extra ones */
+	const char **feature_name;
+
+	/* the image and its ids */
+	const struct RsImageHeader *image;
+	RsIdType	id;
 } RsModel;
 
-/* the model and the method by which a policy (NULL: the live one) scores */
-extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsMethod *method);
+/* A policy as it is now, and how it scores with the model at hand. */
+typedef struct RsPolicyRow
+{
+	NameData	name;
+	int			version;
+	RsMethod	method;
+	char	   *rules;			/* setting "rules" as JSON text, or NULL */
+} RsPolicyRow;
 
-/* the same, read for the caller alone, in a context below the given one */
-extern RsModel *rs_model_read(RsRecommender *r, Name policy, RsMethod *method,
-							  MemoryContext parent);
+/* the model by which a policy (NULL: the live one) scores */
+extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsPolicyRow *row);
+
+/* the same, to be used until the given context goes */
+extern RsModel *rs_model_read(RsRecommender *r, Name policy, RsPolicyRow *row,
+							  MemoryContext until);
+
+/*
+ * A model by its id, for lists that a version of a policy has made; 55000
+ * where its parts have been deleted.
+ */
+extern RsModel *rs_model_logged(RsRecommender *r, int64 model_id, Name policy, int version,
+								RsPolicyRow *row, MemoryContext until);
+
+/* ---- image.c: what a model knows by id and by name ---- */
+
+/* column of an item, or RS_NO_ID */
+extern uint32 rs_model_find(const RsModel *m, Datum item);
+
+/* id of a column; valid while the model is used */
+extern Datum rs_model_item(const RsModel *m, uint32 column);
+
+/* code of a category, or RS_NO_CATEGORY; codes follow the names' bytes */
+extern uint32 rs_model_category(const RsModel *m, const char *category);
+extern const char *rs_model_category_name(const RsModel *m, uint32 code);
 
 /* ---- history.c: what the user has done ---- */
 
 typedef struct RsHistory
 {
 	int			n;				/* positive items that the model knows, or where
-								 * it is one of ratings those rated */
+								 * it is one of ratings those rated; by column */
 	uint32	   *column;
 	float	   *weight;			/* or rating */
+	int64	   *time;			/* of the newest event, as timestamptz */
+	int			nitems;			/* the same of all items, known or not, newest
+								 * history_limit, by id */
+	Datum	   *item;
+	float	   *item_weight;
+	int64	   *item_time;
 	RsIdMap    *hidden;			/* items never to be listed to this user */
 } RsHistory;
 
@@ -64,6 +108,7 @@ typedef struct RsLog
 	int			n;
 	RsQuantified *row;			/* item: number as added */
 	RsEvent    *event;			/* merged, by item; numbers follow the ids */
+	int64	   *owned;			/* by item: when it was owned last */
 	RsIdMap    *items;
 } RsLog;
 
@@ -89,9 +134,15 @@ extern RsHistory *rs_history_of_log(const RsRecommender *r, const RsModel *m,
 
 extern RsHistory *rs_history_of_user(RsRecommender *r, const RsModel *m, Datum user,
 									 bool has_as_of, TimestampTz as_of);
-extern RsHistory *rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items);
 
-/* ---- filter.c: which items may be listed at this moment ---- */
+/* the same with events up to a time, and ages as of another */
+extern RsHistory *rs_history_until(RsRecommender *r, const RsModel *m, Datum user,
+								   bool has_until, TimestampTz time, TimestampTz as_of);
+extern RsHistory *rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items);
+extern RsHistory *rs_history_of_logged(const RsRecommender *r, const RsModel *m, const Datum *items,
+									   const float *weights, const int64 *times, int n);
+
+/* ---- filter.c, eligible.c: which items may be listed at this moment ---- */
 
 typedef struct RsFilter RsFilter;
 
@@ -104,33 +155,6 @@ extern void rs_filter_items(RsFilter *f, const Datum *items, int n, bool *pass);
 extern int	rs_filter_fresh(RsFilter *f, const RsModel *m, RsIdMap *hidden,
 							RsIdMap *only, int64 limit, Datum **items);
 
-/* ---- score.c: scores of all items for one request ---- */
-
-typedef struct RsRequest
-{
-	RsRecommender *r;
-	RsModel    *m;
-	RsMethod	method;
-	RsHistory  *h;
-	RsIdMap    *only;			/* NULL = no restriction */
-	int			k;
-	int			after;
-	RsFilter   *filter;
-
-	/* scores */
-	float	   *score;			/* by column, final */
-	float	   *neighbor;		/* evidence by column, or NULL */
-	float	   *factor;			/* evidence by column, or NULL */
-	uint32	   *because;		/* by column: that of the history's item that
-								 * speaks most for it, or RS_NO_ID */
-	char	  **label;			/* by column, for those in because; else NULL */
-} RsRequest;
-
-/* fills the scores; -infinity for what must not be listed */
-extern void rs_score_items(RsRequest *q);
-
-extern Datum rs_item_array(const RsRecommender *r, Datum *items, int n);
-
 /* ---- reason.c: what a list says of an item ---- */
 
 typedef enum RsSource
@@ -139,12 +163,19 @@ typedef enum RsSource
 	RS_FROM_FACTOR,
 	RS_FROM_RATING,				/* factors whose score is a rating */
 	RS_FROM_POPULARITY,
-	RS_FROM_FRESH
+	RS_FROM_CATEGORY,			/* popular in one of the user's categories */
+	RS_FROM_HISTORY,			/* the user has had it before */
+	RS_FROM_FRESH,
+	RS_FROM_PIN,
+	RS_FROM_EXPLORATION
 } RsSource;
 
 extern const char *rs_source_name(RsSource source);
 
-/* a sentence; because is the label of the item that a neighbor goes with */
+/*
+ * a sentence; because is the label of the item that a neighbor goes with, or
+ * the name of a category
+ */
 extern char *rs_reason(RsSource source, double score, const char *because);
 
 /* score of what nothing speaks for: none above those ranked before it */
@@ -160,6 +191,9 @@ extern Datum *rs_elements(ArrayType *array, Oid type, int *n);
 
 /* an array argument's items as a set; NULL if the argument is */
 extern RsIdMap *rs_item_set(FunctionCallInfo fcinfo, int arg, const RsRecommender *r, const char *name);
+
+/* items as an array of the recommender's item type */
+extern Datum rs_item_array(const RsRecommender *r, Datum *items, int n);
 
 /* a tuplestore of these columns as the function's result, whatever is expected */
 extern void rs_declare_result(FunctionCallInfo fcinfo, int n, const char *const *names, const Oid *types);

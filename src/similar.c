@@ -46,9 +46,8 @@ make_similar(int n)
 static Similar *
 by_cooccurrence(RsRecommender *r, const RsModel *m, Datum item)
 {
-	Oid			type = r->item_type;
-	Oid			types[] = {r->item_type, FLOAT8OID, INT4OID};
-	uint64		n;
+	uint32		column = rs_model_find(m, item);
+	uint64		first;
 	Similar    *s;
 
 	if (!rs_has_neighbors(m->method))
@@ -57,16 +56,17 @@ by_cooccurrence(RsRecommender *r, const RsModel *m, Datum item)
 				 errmsg("the live model of recommender \"%s\" has no item neighbours", NameStr(r->name)),
 				 errhint("Its method is %s: ask for method => 'factors', or make a policy of method funnel or item_item live.",
 						 rs_method_name(m->method))));
-	n = rs_spi_select(psprintf("SELECT n.neighbor_id, n.similarity, n.users_both FROM %s.item_neighbor n"
-									   " WHERE n.model_id = " INT64_FORMAT " AND n.item_id = $1 ORDER BY n.rank",
-									   r->schema, m->model_id),
-					  1, &type, &item, lengthof(types), types);
-	s = make_similar((int) n);
+	if (column == RS_NO_ID)
+		return make_similar(0);
+	first = m->funnel.neighbor_start[column];
+	s = make_similar((int) (m->funnel.neighbor_start[column + 1] - first));
 	for (int i = 0; i < s->n; i++)
 	{
-		s->item[i] = rs_spi_value(i, 1);
-		s->similarity[i] = DatumGetFloat8(rs_spi_value(i, 2));
-		s->users_both[i] = DatumGetInt32(rs_spi_value(i, 3));
+		const RsNeighbor *n = &m->funnel.neighbor[first + i];
+
+		s->item[i] = rs_model_item(m, n->item);
+		s->similarity[i] = n->similarity;
+		s->users_both[i] = (int) n->users_both;
 	}
 	return s;
 }
@@ -75,10 +75,10 @@ by_cooccurrence(RsRecommender *r, const RsModel *m, Datum item)
 static Similar *
 by_factors(RsRecommender *r, const RsModel *m, Datum item)
 {
-	uint32		column = rs_idmap_find(m->items, item);
+	uint32		column = rs_model_find(m, item);
 	float	   *score;
 	RsScored   *best;
-	int			f = m->fold.factors;
+	int			f = m->funnel.fold.factors;
 	const float *x;
 	double		norm;
 	Similar    *s;
@@ -91,22 +91,22 @@ by_factors(RsRecommender *r, const RsModel *m, Datum item)
 						 rs_method_name(m->method))));
 	if (column == RS_NO_ID)
 		return make_similar(0);
-	score = palloc_extended(m->nitems * sizeof(float), MCXT_ALLOC_HUGE);
-	best = palloc_extended(m->nitems * sizeof(RsScored), MCXT_ALLOC_HUGE);
-	x = m->row + (Size) column * m->fold.width;
+	score = palloc_extended(m->funnel.nitems * sizeof(float), MCXT_ALLOC_HUGE);
+	best = palloc_extended(m->funnel.nitems * sizeof(RsScored), MCXT_ALLOC_HUGE);
+	x = rs_index_row(&m->funnel.index, column);
 	norm = sqrt(rs_simd->dot_wide(x, x, f));
-	for (uint32 i = 0; i < m->nitems; i++)
+	for (uint32 i = 0; i < m->funnel.nitems; i++)
 	{
-		const float *y = m->row + (Size) i * m->fold.width;
+		const float *y = rs_index_row(&m->funnel.index, i);
 		double		lengths = norm * sqrt(rs_simd->dot_wide(y, y, f));
 
 		score[i] = (i == column || lengths == 0) ? -INFINITY
 			: (float) (rs_simd->dot_wide(x, y, f) / lengths);
 	}
-	s = make_similar(rs_topk_float(score, m->nitems, m->nitems, best));
+	s = make_similar(rs_topk_float(score, m->funnel.nitems, m->funnel.nitems, best));
 	for (int i = 0; i < s->n; i++)
 	{
-		s->item[i] = rs_idmap_datum(m->items, best[i].id);
+		s->item[i] = rs_model_item(m, best[i].id);
 		s->similarity[i] = best[i].score;
 		s->users_both[i] = -1;
 	}
@@ -154,7 +154,7 @@ recsys_similar_items(PG_FUNCTION_ARGS)
 	Oid			types[] = {INT4OID, InvalidOid, FLOAT8OID, INT4OID};
 	RsRecommender *r;
 	RsModel    *m;
-	RsMethod	method;
+	RsPolicyRow policy;
 	RsFilter   *f;
 	const char *how;
 	int			k;
@@ -177,7 +177,7 @@ recsys_similar_items(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("method is \"%s\", must be item_item or factors", how)));
 	f = rs_filter_make(r, PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4));
-	m = rs_model_for_policy(r, NULL, &method);
+	m = rs_model_for_policy(r, NULL, &policy);
 	if (!PG_ARGISNULL(1) && k > 0)
 		return_similar(fcinfo, strcmp(how, "item_item") == 0 ?
 					   by_cooccurrence(r, m, PG_GETARG_DATUM(1)) :

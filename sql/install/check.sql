@@ -19,7 +19,8 @@ BEGIN ATOMIC
 		"relevant": "owned", "dislike_max_value": null, "require_catalog": true,
 		"bot_z": 6, "never_bots": [], "history_limit": 200,
 		"keep_models": 3, "returns": "drop", "min_user_interactions": 1, "min_item_interactions": 1,
-		"popularity_half_life": null, "weight_half_life": null}'::pg_catalog.jsonb;
+		"popularity_half_life": null, "weight_half_life": null,
+		"request_days": 400, "exposure_days": 400}'::pg_catalog.jsonb;
 END;
 COMMENT ON FUNCTION recsys._default_settings() IS
 'settings of a recommender that are not arguments of create_recommender, with their defaults';
@@ -79,7 +80,8 @@ DECLARE
 BEGIN
 	PERFORM recsys._check_keys(settings, recsys._default_settings(), 'settings');
 	SELECT e.key INTO k FROM jsonb_each(settings) e
-	WHERE e.value = 'null' AND recsys._default_settings() -> e.key <> 'null' ORDER BY e.key LIMIT 1;
+	WHERE e.value = 'null' AND recsys._default_settings() -> e.key <> 'null'
+	AND e.key NOT IN ('request_days', 'exposure_days') ORDER BY e.key LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'setting "%" must not be null', k
 			USING ERRCODE = '22023', HINT = format('Its default is %s.', recsys._default_settings() -> k);
@@ -94,6 +96,8 @@ BEGIN
 	PERFORM recsys._check_number(settings, 'keep_models', 1, 1000, true);
 	PERFORM recsys._check_number(settings, 'min_user_interactions', 1, 1000000, true);
 	PERFORM recsys._check_number(settings, 'min_item_interactions', 1, 1000000, true);
+	PERFORM recsys._check_number(settings, 'request_days', 1, 36500, true);
+	PERFORM recsys._check_number(settings, 'exposure_days', 1, 36500, true);
 	PERFORM recsys._check_number(settings, 'bot_z', 0.1, 1000, false);
 	PERFORM recsys._check_number(settings, 'dislike_max_value', -1e300, 1e300, false);
 	IF coalesce(settings ->> 'relevant', 'owned') NOT IN ('owned', 'positive') THEN
@@ -165,6 +169,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION recsys._is_number(regtype) IS
 'whether the type, or the type that a domain is over, is a number that casts to float8';
+
+CREATE FUNCTION recsys._built_in_features() RETURNS text[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_built_in_features';
+COMMENT ON FUNCTION recsys._built_in_features() IS
+'names of the features that every model has, in order; a policy''s own come after them';
+
+CREATE FUNCTION recsys._check_catalog_number(recommender name, what text, expression text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found regtype;
+BEGIN
+	BEGIN
+		PERFORM recsys._check_condition(expression);
+	EXCEPTION WHEN syntax_error THEN
+		RAISE EXCEPTION '% is not one expression: %', what, expression
+			USING ERRCODE = '22023', HINT = format('It is a number for one row of %I.catalog, which it calls c.', recommender);
+	END;
+	BEGIN
+		-- as it will be run: by the owner, over one row, where neither an aggregate nor a set may stand
+		SELECT q.t INTO found FROM recsys._query_as_owner(recommender, format(
+			E'SELECT pg_typeof(x.v) FROM (SELECT) o LEFT JOIN (SELECT (\n%1$s\n) AS v FROM %2$I.catalog c WHERE ((\n%1$s\n) IS NULL) AND false) x ON true',
+			expression, recommender)) q (t regtype);
+	EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR feature_not_supported OR insufficient_privilege THEN
+		RAISE EXCEPTION '% is no expression over the catalog: %', what, SQLERRM
+			USING ERRCODE = '22023', DETAIL = format('The expression is: %s', expression),
+			HINT = format('It is a number for one row of %I.catalog, which it calls c.', recommender);
+	END;
+	IF NOT recsys._is_number(found) THEN
+		RAISE EXCEPTION '% has type %, must be a number', what, found
+			USING ERRCODE = '22023', DETAIL = format('The expression is: %s', expression), HINT = 'Cast it, for example to float8.';
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._check_catalog_number(name, text, text) IS
+'raises 22023 unless the text is a number by one expression over a row c of the recommender''s catalog, as its owner may evaluate it';
 
 CREATE FUNCTION recsys._check_id_type(id_type regtype, column_name name) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_check_id_type';

@@ -233,6 +233,7 @@ BEGIN
 	EXECUTE format('CREATE SCHEMA %I', recommender);
 	EXECUTE format('COMMENT ON SCHEMA %I IS %L', recommender, format('recommender over %s', source));
 	-- what a schema dropped by hand has left behind
+	PERFORM recsys._forget_images(recommender, NULL);
 	DELETE FROM recsys.recommender d WHERE d.recommender = r.recommender;
 	INSERT INTO recsys.recommender SELECT r.*;
 	PERFORM recsys._add_policies(recommender);
@@ -276,6 +277,10 @@ BEGIN
 		('user_factor', format('model_id int8, user_id %s, factor float4[] NOT NULL, bias float4, interactions int4 NOT NULL, PRIMARY KEY (model_id, user_id)', u),
 			'part of a model: user factors as trained, for batch work and analysis; serving solves them anew from the current history',
 			'{"model_id": "the model", "user_id": "the user", "factor": "factors, one dimension", "bias": "what is added to the product of the factors; NULL where the method has no bias", "interactions": "items trained on"}'),
+		('item_attribute', format('model_id int8, item_id %s, category text, price float8 %s, released_at timestamptz, extra float4[], PRIMARY KEY (model_id, item_id)', i,
+				'CHECK (price >= 0 AND price < ''Infinity'')'),
+			'part of a model: what the catalog said of its items when it was trained, which the features of the ranker are made from',
+			'{"model_id": "the model", "item_id": "the item", "category": "category; NULL where the catalog has none", "price": "price; NULL where the catalog has none, or one below 0", "released_at": "when the item was released; NULL where the catalog does not say", "extra": "the policy''s own features, ordered by name in bytes; 0 where the expression gave NULL; NULL where the policy has none or the catalog not the item"}'),
 		('recommendation', format('user_id %1$s, rank int4, item_id %2$s NOT NULL, score float8 NOT NULL, source text NOT NULL, reason text NOT NULL, because_item_id %2$s, model_id int8 NOT NULL, computed_at timestamptz NOT NULL, PRIMARY KEY (user_id, rank)', u, i),
 			'lists that recommend_all has written, for bulk mail, caches and BI',
 			'{"user_id": "the user", "rank": "place in the list", "item_id": "the item", "score": "as SHOP.recommend has it", "source": "neighbor, factor, popularity or fresh", "reason": "a sentence for people", "because_item_id": "the item that a neighbor goes with", "model_id": "the model", "computed_at": "when the list was made"}'),
@@ -289,6 +294,7 @@ BEGIN
 			EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', recommender, t.name, c.key, c.value);
 		END LOOP;
 	END LOOP;
+	PERFORM recsys._build_log(recommender);
 END $$;
 COMMENT ON FUNCTION recsys._build_tables(name) IS 'creates the tables of a recommender in its own id types';
 
@@ -360,8 +366,8 @@ CREATE FUNCTION recsys.drop_recommender(recommender name, cascade boolean DEFAUL
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'recommendation', 'user_evaluation'];
-	views constant name[] := ARRAY['interaction', 'event', 'dislike', 'catalog'];
+	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'item_attribute', 'recommendation', 'user_evaluation', 'request', 'exposure'];
+	views constant name[] := ARRAY['exposure_feature', 'interaction', 'event', 'dislike', 'catalog'];
 	foreign_objects text;
 	o record;
 BEGIN
@@ -376,7 +382,7 @@ BEGIN
 		SELECT string_agg(f.what, ', ' ORDER BY f.what) INTO foreign_objects FROM (
 			SELECT format('relation %I', c.relname) AS what FROM pg_class c
 			WHERE c.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)
-			AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND c.relname <> ALL (tables || views)
+			AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND NOT c.relispartition AND c.relname <> ALL (tables || views)
 			UNION ALL
 			SELECT format('function %I', p.proname) FROM pg_proc p
 			WHERE p.pronamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)
@@ -393,6 +399,7 @@ BEGIN
 				HINT = format('SELECT recsys.drop_recommender(%L, cascade => true) drops them too.', recommender);
 		END IF;
 	END IF;
+	PERFORM recsys._forget_images(recommender, NULL);
 	-- only while the schema is there may its owner write the registry
 	DELETE FROM recsys.recommender d WHERE d.recommender = drop_recommender.recommender;
 	IF cascade THEN

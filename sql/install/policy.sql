@@ -14,11 +14,14 @@ BEGIN ATOMIC
 		WHEN 'funnel' THEN '{"neighbors": 100, "similarity": "general", "activity": 1, "source_exponent": 0.5, "target_exponent": 0.5,
 			"shrinkage": 0, "votes": "one", "history_cap": 10000,
 			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
-			"early_stop": 0, "warm_start": false, "blend": 0.2}'
+			"early_stop": 0, "warm_start": false, "blend": 0.2,
+			"ranker": "linear", "ranker_lambda": 0.03, "neighbor_candidates": 200, "factor_candidates": 200, "popularity_candidates": 50,
+			"category_candidates": 50, "history_candidates": 200, "fresh_candidates": 20, "main_categories": 3, "recency_half_life": 30,
+			"features": {}}'
 		WHEN 'explicit' THEN '{"factors": 48, "lambda": 1.2, "nu": 0.5, "bias_lambda": 3, "sweeps": 15, "initial_sd": null}'
 		WHEN 'bpr' THEN '{"factors": 48, "rounds": 50, "rate": 0.05, "ridge": 0.01, "exponent": 0, "item_bias": true, "initial_sd": null,
 			"alpha0": null, "lambda": 0.01, "nu": 1}'
-		END::pg_catalog.jsonb;
+		END::pg_catalog.jsonb || '{"rules": []}';
 END;
 COMMENT ON FUNCTION recsys._default_policy_settings(text) IS
 'settings of a method with their defaults; NULL for an unknown method';
@@ -66,6 +69,42 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION recsys._check_similarity(jsonb, jsonb) IS
 'raises 22023 for an unknown similarity and for settings that do not hold for it; returns the names of these';
+
+CREATE FUNCTION recsys._check_funnel_settings(settings jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	key text;
+	f record;
+BEGIN
+	PERFORM recsys._check_choice(settings, 'ranker', ARRAY['linear', 'none']);
+	PERFORM recsys._check_number(settings, 'ranker_lambda', 0, 1000, false);
+	FOREACH key IN ARRAY ARRAY['neighbor', 'factor', 'popularity', 'category', 'history', 'fresh'] LOOP
+		PERFORM recsys._check_number(settings, key || '_candidates', 0, 10000, true);
+	END LOOP;
+	PERFORM recsys._check_number(settings, 'main_categories', 0, 100, true);
+	PERFORM recsys._check_number(settings, 'recency_half_life', 0, 100000, false);
+	IF jsonb_typeof(coalesce(settings -> 'features', '{}')) <> 'object' THEN
+		RAISE EXCEPTION 'setting "features" is %, must be an object of SQL expressions by name', settings -> 'features'
+			USING ERRCODE = '22023', HINT = 'For example {"margin": "c.price - c.cost"}: c is the row of the catalog.';
+	ELSIF (SELECT count(*) FROM jsonb_object_keys(settings -> 'features')) > 32 THEN
+		RAISE EXCEPTION 'setting "features" has % features, 32 is the most', (SELECT count(*) FROM jsonb_object_keys(settings -> 'features'))
+			USING ERRCODE = '22023';
+	END IF;
+	FOR f IN SELECT e.key, e.value FROM jsonb_each(coalesce(settings -> 'features', '{}')) e ORDER BY e.key COLLATE "C" LOOP
+		IF f.key !~ '^[a-z_][a-z0-9_]*$' OR length(f.key) > 63 THEN
+			RAISE EXCEPTION 'feature name "%" is not allowed', f.key
+				USING ERRCODE = '22023', HINT = 'Names are made of a-z, 0-9 and _, do not begin with a digit, and have 63 characters at most.';
+		ELSIF f.key = ANY (recsys._built_in_features()) THEN
+			RAISE EXCEPTION 'feature "%" is built in', f.key
+				USING ERRCODE = '22023', HINT = 'Give the expression another name.';
+		ELSIF jsonb_typeof(f.value) <> 'string' THEN
+			RAISE EXCEPTION 'feature "%" is %, must be an SQL expression in a string', f.key, f.value
+				USING ERRCODE = '22023', HINT = 'For example {"margin": "c.price - c.cost"}: c is the row of the catalog.';
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION recsys._check_funnel_settings(jsonb) IS
+'raises 22023 for settings of candidates, ranker and features that cannot be; whether expressions are valid is for _check_features to say';
 
 CREATE FUNCTION recsys._check_policy_settings(method text, settings jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -118,10 +157,30 @@ BEGIN
 		RAISE EXCEPTION 'setting "warm_start" is %, must be true or false', settings -> 'warm_start' USING ERRCODE = '22023';
 	END IF;
 	PERFORM recsys._check_number(settings, 'blend', 0, 1, false);
+	PERFORM recsys._check_funnel_settings(settings);
 	RETURN known - unused || settings;
 END $$;
 COMMENT ON FUNCTION recsys._check_policy_settings(text, jsonb) IS
 'the settings of a policy with the defaults of those that hold filled in; raises 22023 for what is unknown or out of bounds';
+
+CREATE FUNCTION recsys._check_features(recommender name, settings jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	r recsys.recommender := recsys._recommender(recommender);
+	f record;
+BEGIN
+	FOR f IN SELECT e.key, e.value #>> '{}' AS expression
+		FROM jsonb_each(coalesce(settings -> 'features', '{}')) e ORDER BY e.key COLLATE "C" LOOP
+		IF r.catalog IS NULL THEN
+			RAISE EXCEPTION 'feature "%" needs a catalog, and recommender "%" has none', f.key, recommender
+				USING ERRCODE = '22023', HINT = format('SELECT recsys.alter_recommender(%L, catalog => ...) names it.', recommender);
+		END IF;
+		PERFORM recsys._check_catalog_number(recommender, format('feature "%s"', f.key), f.expression);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION recsys._check_features(name, jsonb) IS
+'raises 22023 unless each of the settings'' features is a number for a row of the catalog';
 
 CREATE FUNCTION recsys.create_policy(recommender name, policy name, method text, settings jsonb DEFAULT '{}') RETURNS int4
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -139,6 +198,8 @@ BEGIN
 			USING ERRCODE = '22023', HINT = '"external" stands for the list that the app makes by itself.';
 	END IF;
 	full_settings := recsys._check_policy_settings(method, coalesce(settings, '{}'));
+	PERFORM recsys._check_rules(recommender, full_settings -> 'rules');
+	PERFORM recsys._check_features(recommender, full_settings);
 	IF method = 'explicit' AND (recsys._recommender(recommender)).feedback <> 'explicit' THEN
 		RAISE EXCEPTION 'method explicit learns from ratings, and recommender "%" has implicit feedback', recommender
 			USING ERRCODE = '22023',
@@ -160,6 +221,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	old recsys.policy;
+	full_settings jsonb;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
 	UPDATE recsys.policy p SET retired_at = now()
@@ -168,13 +230,15 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" of recommender "%" does not exist', policy, recommender USING ERRCODE = '42704';
 	END IF;
-	INSERT INTO recsys.policy VALUES (recommender, policy, old.version + 1, old.method,
-		recsys._check_policy_settings(old.method,
-			old.settings - coalesce(recsys._unused_settings(settings ->> 'similarity'), '{}') || coalesce(settings, '{}')));
+	full_settings := recsys._check_policy_settings(old.method,
+		old.settings - coalesce(recsys._unused_settings(settings ->> 'similarity'), '{}') || coalesce(settings, '{}'));
+	PERFORM recsys._check_rules(recommender, full_settings -> 'rules');
+	PERFORM recsys._check_features(recommender, full_settings);
+	INSERT INTO recsys.policy VALUES (recommender, policy, old.version + 1, old.method, full_settings);
 	RETURN old.version + 1;
 END $$;
 COMMENT ON FUNCTION recsys.alter_policy(name, name, jsonb) IS
-'makes a new version of a policy with some settings changed; returns the version; models of the old one stay; settings that do not hold for a new similarity are dropped';
+'makes a new version of a policy with some settings changed; returns the version; models of the old one stay, and are served with the new one''s rules; settings that do not hold for a new similarity are dropped';
 
 CREATE FUNCTION recsys.drop_policy(recommender name, policy name) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -20,7 +20,7 @@ COMMENT ON VIEW recsys.progress IS
 COMMENT ON COLUMN recsys.progress.recommender IS 'the recommender';
 COMMENT ON COLUMN recsys.progress.run_id IS 'the run; its row in recsys.training_run may not be visible yet';
 COMMENT ON COLUMN recsys.progress.pid IS 'process that runs it';
-COMMENT ON COLUMN recsys.progress.stage IS 'load, split, train, evaluate, bots, train_all, train_before, write, publish or maintain; validation and trial while settings are searched; recommend while lists are written';
+COMMENT ON COLUMN recsys.progress.stage IS 'load, split, train, evaluate, ranker, bots, train_all, train_before, write, publish or maintain; validation and trial while settings are searched; recommend while lists are written';
 COMMENT ON COLUMN recsys.progress.sweep IS 'sweep of the factors being trained, from 1';
 COMMENT ON COLUMN recsys.progress.sweeps IS 'how many there are to be';
 COMMENT ON COLUMN recsys.progress.rows_done IS 'rows done of the stage or of its sweep: events loaded, users and items solved, users scored, rows written';

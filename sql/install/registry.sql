@@ -72,7 +72,7 @@ COMMENT ON TABLE recsys.policy IS 'how a recommender makes a list: a method and 
 COMMENT ON COLUMN recsys.policy.recommender IS 'the recommender';
 COMMENT ON COLUMN recsys.policy.policy IS 'name of the policy';
 COMMENT ON COLUMN recsys.policy.version IS 'counts from 1; the version that is not retired is current';
-COMMENT ON COLUMN recsys.policy.method IS 'popularity, item_item, factors (of implicit feedback, by ALS), funnel (neighbours and factors blended), explicit (biases and factors of ratings, by ALS) or bpr (factors by Bayesian personalised ranking)';
+COMMENT ON COLUMN recsys.policy.method IS 'popularity, item_item, factors (of implicit feedback, by ALS), funnel (candidates from neighbours, factors, popularity and categories, ranked by a learned combination of features, or by a blend), explicit (biases and factors of ratings, by ALS) or bpr (factors by Bayesian personalised ranking)';
 COMMENT ON COLUMN recsys.policy.settings IS 'every setting of the method, defaults filled in';
 COMMENT ON COLUMN recsys.policy.created_at IS 'when this version was made';
 COMMENT ON COLUMN recsys.policy.retired_at IS 'when it was replaced or dropped';
@@ -99,18 +99,19 @@ CREATE TABLE recsys.model (
 	wal_bytes int8 NOT NULL,
 	library_version text NOT NULL,
 	trained_at timestamptz NOT NULL DEFAULT now(),
+	nonce int8 NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0),
 	UNIQUE (model_id, recommender),
 	FOREIGN KEY (recommender, policy, policy_version) REFERENCES recsys.policy ON DELETE CASCADE
 );
 CREATE INDEX ON recsys.model (recommender, policy, model_id);
-COMMENT ON TABLE recsys.model IS 'one trained, immutable bundle of parts: popularity, item neighbours, factors';
+COMMENT ON TABLE recsys.model IS 'one trained, immutable bundle of parts: popularity, item neighbours, factors, ranker';
 COMMENT ON COLUMN recsys.model.model_id IS 'identity; keys the rows of the parts in the recommender''s schema';
 COMMENT ON COLUMN recsys.model.recommender IS 'the recommender';
 COMMENT ON COLUMN recsys.model.policy IS 'the policy it was trained for';
 COMMENT ON COLUMN recsys.model.policy_version IS 'and its version';
 COMMENT ON COLUMN recsys.model.method IS 'the method of that version';
 COMMENT ON COLUMN recsys.model.status IS 'building, ready, or deleted (its parts are gone, its story is kept)';
-COMMENT ON COLUMN recsys.model.parameters IS 'every hyper-parameter used, and the loss after each sweep; of bpr the mean -ln sigma of each round; of explicit also mu and scale, mean and standard deviation of the ratings, and their range';
+COMMENT ON COLUMN recsys.model.parameters IS 'every hyper-parameter used, and the loss after each sweep; of bpr the mean -ln sigma of each round; of explicit also mu and scale, mean and standard deviation of the ratings, and their range; of funnel also ranker: slope and intercept of its calibration, the lists it learned from, its loss and that of the blend, and the slice of time that they are from';
 COMMENT ON COLUMN recsys.model.seed IS 'seed of the random start';
 COMMENT ON COLUMN recsys.model.feature_version IS 'version of the list of features it was trained with';
 COMMENT ON COLUMN recsys.model.data_from IS 'time of the earliest interaction used';
@@ -125,6 +126,7 @@ COMMENT ON COLUMN recsys.model.table_bytes IS 'size of the model''s rows and the
 COMMENT ON COLUMN recsys.model.wal_bytes IS 'write-ahead log that this training wrote while storing the parts, in bytes (not what other sessions wrote meanwhile)';
 COMMENT ON COLUMN recsys.model.library_version IS 'version of the library that trained it';
 COMMENT ON COLUMN recsys.model.trained_at IS 'when its rows were written';
+COMMENT ON COLUMN recsys.model.nonce IS 'a random number: names the file in which sessions share the model, so that no other model''s is taken for it';
 
 CREATE TABLE recsys.model_gram (
 	model_id int8 PRIMARY KEY,
@@ -138,6 +140,27 @@ COMMENT ON COLUMN recsys.model_gram.model_id IS 'the model';
 COMMENT ON COLUMN recsys.model_gram.recommender IS 'its recommender';
 COMMENT ON COLUMN recsys.model_gram.factors IS 'number of factors';
 COMMENT ON COLUMN recsys.model_gram.gram IS 'sum over items of factor times factor transposed, factors x factors, row by row';
+
+CREATE TABLE recsys.ranker_weight (
+	model_id int8,
+	recommender name NOT NULL,
+	position int4 CHECK (position BETWEEN 1 AND 1000),
+	feature text NOT NULL,
+	mean float8 NOT NULL CHECK (mean > '-Infinity' AND mean < 'Infinity'),
+	scale float8 NOT NULL CHECK (scale >= 0 AND scale < 'Infinity'),
+	weight float8 NOT NULL CHECK (weight > '-Infinity' AND weight < 'Infinity'),
+	PRIMARY KEY (model_id, position),
+	UNIQUE (model_id, feature),
+	FOREIGN KEY (model_id, recommender) REFERENCES recsys.model (model_id, recommender) ON DELETE CASCADE
+);
+COMMENT ON TABLE recsys.ranker_weight IS 'the ranker of a model of method funnel: the score of a candidate rises with the sum of weight * (feature - mean) / scale';
+COMMENT ON COLUMN recsys.ranker_weight.model_id IS 'the model';
+COMMENT ON COLUMN recsys.ranker_weight.recommender IS 'its recommender';
+COMMENT ON COLUMN recsys.ranker_weight.position IS 'place of the feature in the list of features, from 1; a policy''s own come last, ordered by name in bytes';
+COMMENT ON COLUMN recsys.ranker_weight.feature IS 'name of the feature';
+COMMENT ON COLUMN recsys.ranker_weight.mean IS 'mean over the candidates that the ranker learned from';
+COMMENT ON COLUMN recsys.ranker_weight.scale IS 'standard deviation over them; 0 where the feature does not vary, and is left out';
+COMMENT ON COLUMN recsys.ranker_weight.weight IS 'weight of the standardised feature: comparable between features; parameters -> ''ranker'' of the model has slope and intercept of the calibration';
 
 CREATE TABLE recsys.training_run (
 	run_id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -182,7 +205,7 @@ CREATE TABLE recsys.training_stage (
 );
 COMMENT ON TABLE recsys.training_stage IS 'one row per finished stage of a run';
 COMMENT ON COLUMN recsys.training_stage.run_id IS 'the run';
-COMMENT ON COLUMN recsys.training_stage.stage IS 'load, split, train, evaluate, bots, train_all, train_before, write, publish or maintain; of tune also validation and trial; of recommend_all recommend, and within it rank';
+COMMENT ON COLUMN recsys.training_stage.stage IS 'load, split, train, evaluate, ranker, bots, train_all, train_before, write, publish or maintain; of tune also validation and trial; of recommend_all recommend, and within it rank';
 COMMENT ON COLUMN recsys.training_stage.started_at IS 'start of the stage';
 COMMENT ON COLUMN recsys.training_stage.seconds IS 'its duration';
 COMMENT ON COLUMN recsys.training_stage.rows_in IS 'rows it worked on';
@@ -315,7 +338,7 @@ DECLARE
 	t name;
 	p text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['recommender', 'policy', 'model', 'model_gram', 'training_run', 'training_stage', 'evaluation', 'tuning', 'trial'] LOOP
+	FOREACH t IN ARRAY ARRAY['recommender', 'policy', 'model', 'model_gram', 'ranker_weight', 'training_run', 'training_stage', 'evaluation', 'tuning', 'trial'] LOOP
 		p := CASE t WHEN 'training_stage'
 			THEN '(SELECT r.recommender FROM recsys.training_run r WHERE r.run_id = training_stage.run_id)'
 			ELSE 'recommender' END;

@@ -38,6 +38,7 @@ BEGIN
 	ELSIF stage = 'publish' THEN
 		SELECT 1::int8 AS rows_in, recsys._publish(run) AS rows_out, 0::int8 AS bytes, NULL::int8 AS model_id INTO made;
 	ELSIF stage = 'maintain' THEN
+		PERFORM recsys.maintain(recommender);
 		SELECT 1::int8 AS rows_in, recsys._delete_old_models(recommender) AS rows_out, 0::int8 AS bytes, NULL::int8 AS model_id INTO made;
 	ELSE
 		SELECT * INTO made FROM recsys._train_stage(run, stage);
@@ -100,6 +101,7 @@ BEGIN
 	run := recsys._open_run(recommender, true);
 	PERFORM recsys._train_open(run, recommender, nullif(ARRAY[policy], ARRAY[NULL::name]), cutoff, random_split, '{5,10,20,50}', false, seed, workers, memory, retrain.verbose);
 	stages := CASE WHEN evaluate THEN ARRAY['load', 'split', 'train', 'evaluate'] ELSE ARRAY['load'] END
+		|| CASE WHEN recsys._learns_ranker(recommender, policy) THEN ARRAY['ranker'] ELSE '{}' END
 		|| ARRAY['bots', 'train_all', 'write']
 		|| CASE WHEN publish THEN ARRAY['publish', 'maintain'] ELSE ARRAY['maintain'] END;
 	COMMIT;
@@ -132,4 +134,4 @@ BEGIN
 	COMMIT;
 END $$;
 COMMENT ON PROCEDURE recsys.retrain(name, name, timestamptz, boolean, boolean, boolean, int8, int4, text, boolean) IS
-'the whole loop in one call: load, split at the cutoff (NULL: the time below which 90 % of interactions lie, at midnight), train and evaluate policy (NULL: the live one) beside popularity and its parts, train on everything, store and publish; commits stage by stage, so not inside a transaction block';
+'the whole loop in one call: load, split at the cutoff (NULL: the time below which 90 % of interactions lie, at midnight), train and evaluate policy (NULL: the live one) beside popularity and its parts, learn its ranker, train on everything, store and publish; commits stage by stage, so not inside a transaction block';

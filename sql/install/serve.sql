@@ -21,6 +21,11 @@ LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'recsys_simi
 COMMENT ON FUNCTION recsys._similar_items(name, "any", int4, text, jsonb) IS
 'door behind SHOP.similar_items: (rank int, item_id I, similarity float8, users_both int)';
 
+CREATE FUNCTION recsys._forget_images(recommender name, models int8[]) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_forget_images';
+COMMENT ON FUNCTION recsys._forget_images(name, int8[]) IS
+'when the transaction commits, removes the files in which sessions share these models of a recommender, NULL: all; a file that is needed yet is made anew';
+
 CREATE FUNCTION recsys.refresh_functions(recommender name) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -30,6 +35,7 @@ DECLARE
 	i text := format_type(r.item_type, -1);
 BEGIN
 	PERFORM recsys._check_owner(recommender);
+	PERFORM recsys._wrap_log(recommender, u, i);
 	EXECUTE format($f$CREATE OR REPLACE FUNCTION %1$I.recommend(for_user %2$s, k int DEFAULT 10, after int DEFAULT 0,
 			only_items %3$s[] DEFAULT NULL, except_items %3$s[] DEFAULT NULL, filter jsonb DEFAULT NULL,
 			policy name DEFAULT NULL, as_of timestamptz DEFAULT NULL)

@@ -56,7 +56,7 @@ COMMENT ON FUNCTION recsys._train_open(int8, name, name[], timestamptz, boolean,
 CREATE FUNCTION recsys._train_stage(run_id int8, stage text, OUT rows_in int8, OUT rows_out int8, OUT bytes int8, OUT model_id int8)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_stage';
 COMMENT ON FUNCTION recsys._train_stage(int8, text) IS
-'runs one stage: load, split, train, evaluate, train_all, train_before (the cutoff), write or recommend; model_id once there is one';
+'runs one stage: load, split, train, evaluate, ranker, train_all, train_before (the cutoff), write or recommend; model_id once there is one';
 
 CREATE FUNCTION recsys._train_show(run_id int8, stage text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_show';
@@ -98,7 +98,7 @@ BEGIN
 	FROM (SELECT m.model_id, row_number() OVER (PARTITION BY m.policy ORDER BY m.model_id DESC) AS age
 		FROM recsys.model m WHERE m.recommender = _delete_old_models.recommender AND m.status = 'ready') m
 	WHERE m.age > (r.settings ->> 'keep_models')::int AND m.model_id IS DISTINCT FROM r.live_model_id;
-	FOREACH t IN ARRAY ARRAY['popularity', 'item_neighbor', 'item_factor', 'user_factor'] LOOP
+	FOREACH t IN ARRAY ARRAY['popularity', 'item_neighbor', 'item_factor', 'user_factor', 'item_attribute'] LOOP
 		IF old IS NOT NULL THEN
 			PERFORM recsys._execute_as_owner(recommender, format('DELETE FROM %I.%I WHERE model_id = ANY (%L::int8[])', recommender, t, old));
 		END IF;
@@ -106,6 +106,10 @@ BEGIN
 	END LOOP;
 	UPDATE recsys.model m SET status = 'deleted' WHERE m.model_id = ANY (old);
 	DELETE FROM recsys.model_gram g WHERE g.model_id = ANY (old);
+	DELETE FROM recsys.ranker_weight w WHERE w.model_id = ANY (old);
+	-- of earlier ones too: an old snapshot may have read one after it was deleted
+	PERFORM recsys._forget_images(recommender, ARRAY(SELECT m.model_id FROM recsys.model m
+		WHERE m.recommender = _delete_old_models.recommender AND m.status = 'deleted'));
 	RETURN coalesce(cardinality(old), 0);
 END $$;
 COMMENT ON FUNCTION recsys._delete_old_models(name) IS
@@ -136,6 +140,15 @@ END $$;
 COMMENT ON FUNCTION recsys._run_stages(int8, text[]) IS
 'runs stages within the caller''s transaction; returns the model_id, if one was made';
 
+CREATE FUNCTION recsys._learns_ranker(recommender name, policy name) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM recsys.recommender r JOIN recsys.policy p
+		ON (p.recommender, p.policy) = (r.recommender, coalesce($2, r.live_policy)) AND p.retired_at IS NULL
+		WHERE r.recommender = $1 AND p.method = 'funnel' AND coalesce(p.settings ->> 'ranker', 'none') <> 'none');
+END;
+COMMENT ON FUNCTION recsys._learns_ranker(name, name) IS 'whether a policy (NULL: the live one) has a ranker to be learned';
+
 CREATE FUNCTION recsys.train(recommender name, policy name DEFAULT NULL, cutoff timestamptz DEFAULT NULL,
 	seed int8 DEFAULT 1, memory text DEFAULT NULL) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -143,7 +156,8 @@ DECLARE
 	run int8 := recsys._open_run(train.recommender, false);
 BEGIN
 	PERFORM recsys._train_open(run, train.recommender, nullif(ARRAY[train.policy], ARRAY[NULL::name]), train.cutoff, false, '{10}', false, train.seed, NULL, train.memory, false);
-	RETURN recsys._run_stages(run, ARRAY['load', CASE WHEN train.cutoff IS NULL THEN 'train_all' ELSE 'train_before' END, 'write']);
+	RETURN recsys._run_stages(run, ARRAY['load'] || CASE WHEN recsys._learns_ranker(train.recommender, train.policy) THEN ARRAY['ranker'] ELSE '{}' END
+		|| ARRAY[CASE WHEN train.cutoff IS NULL THEN 'train_all' ELSE 'train_before' END, 'write']);
 END $$;
 COMMENT ON FUNCTION recsys.train(name, name, timestamptz, int8, text) IS
 'trains one policy (NULL: the live one) on all interactions, or on those before the cutoff, and stores the model without publishing it; returns model_id';

@@ -45,7 +45,9 @@ DECLARE
 	x record;
 BEGIN
 	SELECT coalesce(jsonb_object_agg(o.key, 1), '{}') INTO may FROM jsonb_each(own) o
-	WHERE (jsonb_typeof(o.value) = 'number' OR o.key = 'alpha0') AND o.key NOT IN ('sweeps', 'rounds', 'early_stop', 'cg_steps', 'history_cap');
+	WHERE (jsonb_typeof(o.value) = 'number' OR o.key = 'alpha0') AND o.key NOT IN ('sweeps', 'rounds', 'early_stop', 'cg_steps', 'history_cap')
+	-- trials are ranked by the blend
+	AND o.key NOT IN ('ranker_lambda', 'main_categories', 'recency_half_life') AND o.key !~ '_candidates$';
 	PERFORM recsys._check_keys(given, may, 'ranges');
 	FOR x IN SELECT * FROM jsonb_each(given) LOOP
 		IF jsonb_typeof(x.value) <> 'array' OR jsonb_array_length(x.value) <> 2

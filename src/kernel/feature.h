@@ -25,7 +25,8 @@ typedef enum RsFeature
 	RS_F_FACTOR_SHARE,			/* x'y / that of the best item not in history */
 	RS_F_NEIGHBOR_SHARE,		/* sum of weight * similarity over the history's
 								 * items / the largest sum of an item not in history */
-	RS_F_RECENT_SHARE,			/* the same, votes fading by recency_half_life */
+	RS_F_RECENT_SHARE,			/* the same, votes fading by recency_half_life
+								 * from the history's newest on */
 	RS_F_NEIGHBOR_RANK,			/* 1 / best rank among the neighbours of an item
 								 * of the history */
 	RS_F_NEIGHBOR_VOTES,		/* ln(1 + items of the history that vote for it) */

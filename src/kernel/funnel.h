@@ -76,6 +76,8 @@ typedef struct RsFunnel
 	RsIndex		index;
 	const uint64_t *neighbor_start; /* nitems + 1; NULL = none */
 	const RsNeighbor *neighbor; /* best first */
+	uint32_t	most_neighbors; /* of one item; 0 = not known, which costs
+								 * memory */
 	RsFacts		facts;
 	double		blend;
 	double		recency_half_life;	/* days, 0 = votes do not fade */
@@ -84,21 +86,24 @@ typedef struct RsFunnel
 	RsRanker	ranker;			/* nfeatures 0 = none */
 } RsFunnel;
 
-/* A user at an instant; history ordered by item, all known to the model. */
+/*
+ * A user at an instant; history ordered by item, all known to the model, each
+ * once.  The arrays are read until the user is closed.
+ */
 typedef struct RsFunnelUser
 {
 	int			n;
 	const uint32_t *item;
 	const float *weight;
 	const int64_t *time;		/* microseconds; NULL = not known, as if now */
-	int64_t		as_of;
+	int64_t		as_of;			/* what comes after it counts as now */
 } RsFunnelUser;
 
 typedef struct RsCandidate
 {
 	uint32_t	item;
 	uint32_t	position[RS_SOURCES];	/* 1 = first, 0 = not in that list */
-	RsCandidateSource source;
+	RsCandidateSource source;	/* RS_SOURCES = in no list */
 	uint32_t	because;		/* the history's item that votes most for it, or
 								 * RS_NO_ITEM */
 	double		score;			/* by rs_funnel_rank */
@@ -107,8 +112,9 @@ typedef struct RsCandidate
 typedef struct RsFunnelWork RsFunnelWork;
 
 /*
- * Scratch for histories of at most so many items; the caller allocates and
- * hands it to rs_funnel_init once.
+ * Bytes of scratch for histories of at most so many items; the caller allocates
+ * it at a cache line (RS_INDEX_ALIGN), hands it to rs_funnel_init once and keeps
+ * it for many users.  Pages that no user needs are not touched.
  */
 extern size_t rs_funnel_workspace(const RsFunnel *f, int most_history);
 extern RsFunnelWork *rs_funnel_init(const RsFunnel *f, int most_history, void *memory);
@@ -136,16 +142,18 @@ extern void rs_funnel_describe(const RsFunnel *f, const RsFunnelWork *w,
 extern RsItemFacts rs_funnel_facts(const RsFunnel *f, uint32_t item);
 
 /*
- * The RS_FEATURES + nextra features of an item: of the model, or RS_NO_ITEM
- * with facts of its own.  All finite.
+ * The RS_FEATURES + nextra features of an item: of the model, or RS_NO_ITEM,
+ * of which there is no evidence.  facts NULL are those of the model.  All
+ * finite.
  */
 extern void rs_funnel_features(const RsFunnel *f, const RsFunnelWork *w,
 							   uint32_t item, const RsItemFacts *facts, float *out);
 
 /*
- * Features, scores and order (score descending, ties by item) of candidates.
- * features has room for all, one row each in the order of the result; may be
- * NULL.
+ * Features, scores and order (score descending, ties by item) of candidates, at
+ * most rs_funnel_most.  features has room for all, one row each in the order of
+ * the result; may be NULL.  Without a ranker the score is that of score.c, its
+ * scales taken over what is not in the history.
  */
 extern void rs_funnel_rank(const RsFunnel *f, RsFunnelWork *w, RsCandidate *c,
 						   int n, float *features);

@@ -10,7 +10,8 @@
  * therefore those of rs_factor_scores to the bit, and the recall is 1.
  *
  * An index is one block of memory without pointers, so that it may stand in a
- * file or in shared memory.
+ * file or in shared memory, as long as it is read on the kind of machine that
+ * wrote it.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +24,7 @@
 
 #include "topk.h"
 
-#define RS_INDEX_ALIGN	64		/* of the block of memory */
+#define RS_INDEX_ALIGN	64		/* of the block of memory and of its parts */
 
 /* A view of such a block, filled by rs_index_attach. */
 typedef struct RsIndex
@@ -33,10 +34,11 @@ typedef struct RsIndex
 	const float *row;			/* nitems x width, by place */
 	const uint32_t *item;		/* the item at each place */
 	const uint32_t *place;		/* the place of each item */
-	const float *norm;			/* by place, falling (upper bounds) */
-	const int8_t *code;			/* by place, stride bytes each */
-	const float *scale;			/* by place: of the codes */
-	const float *error;			/* by place: norm of what the codes leave out */
+	const float *norm;			/* by place, falling (upper bounds); INFINITY
+								 * where a row has no finite norm */
+	const int8_t *code;			/* blocks of RS_CODE_ROWS places, see simd.h */
+	const float *scale;			/* by place: row = scale * code + rest */
+	const float *error;			/* by place: norm of the rest, upper bound */
 	int			stride;			/* bytes of a row's codes */
 } RsIndex;
 
@@ -53,7 +55,7 @@ extern size_t rs_index_bytes(uint32_t nitems, int width);
 /* rows by item; memory is aligned and of rs_index_bytes; then attaches */
 extern void rs_index_build(const float *row, uint32_t nitems, int width,
 						   void *memory, RsIndex *index);
-extern void rs_index_attach(void *memory, uint32_t nitems, int width,
+extern void rs_index_attach(const void *memory, uint32_t nitems, int width,
 							RsIndex *index);
 
 /* the row of an item */
@@ -63,12 +65,15 @@ rs_index_row(const RsIndex *index, uint32_t item)
 	return index->row + (size_t) index->place[item] * index->width;
 }
 
+/* bytes of work, at an address for floats and integers */
 extern size_t rs_index_workspace(const RsIndex *index, int k);
 
 /*
- * The k best items by x'row, best first, ties by item; an item whose product is
- * NaN is never among them.  skip: items to leave out, ascending, nskip of them.
- * Returns how many; cost may be NULL.
+ * The k best items by x'row, best first, ties by item: what rs_factor_scores
+ * and rs_topk_float would give, so that an item whose product is NaN or
+ * -INFINITY is never among them.  skip: items to leave out, ascending, nskip of
+ * them.  out has room for k, or for all items if there are fewer.  Returns how
+ * many; cost may be NULL.
  */
 extern int	rs_index_search(const RsIndex *index, const float *x, int k,
 							const uint32_t *skip, uint32_t nskip, void *work,

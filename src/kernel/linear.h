@@ -34,7 +34,7 @@ typedef struct RsRanker
 	double		intercept;		/* b */
 } RsRanker;
 
-/* the calibrated score of features, 0 .. 1; NaN never, since all are finite */
+/* the calibrated score of finite features, 0 .. 1; never NaN */
 extern double rs_ranker_score(const RsRanker *r, const float *features);
 
 /* w'z, of which the score is a rising function */
@@ -62,10 +62,11 @@ extern size_t rs_linear_workspace(int nfeatures);
 
 /*
  * prior: raw (not standardised) weight of each feature, which the penalty draws
- * towards, times a factor that is fitted first.  mean, scale and weight are
- * the caller's arrays, filled here; then the calibration.  Returns false if
- * there are fewer than least lists to learn from, or no finite solution.
- * interrupt, if not NULL, is called now and then.
+ * towards, times a factor >= 0 that is fitted first; NULL = 0.  mean, scale and
+ * weight are the caller's arrays, filled here; then the calibration, over all
+ * candidates of all lists.  Returns false if there are fewer than least lists
+ * to learn from, or none, or no finite solution.  interrupt, if not NULL, is
+ * called now and then.  work is aligned as doubles are.
  */
 extern bool rs_linear_train(const RsLinearData *d, const double *prior,
 							double lambda, uint32_t least, void *work,

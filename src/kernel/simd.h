@@ -39,6 +39,9 @@ typedef struct RsCgRow
 /* select writes so many places more than it returns */
 #define RS_SELECT_SLACK 16
 
+/* rows of a block of 8-bit codes */
+#define RS_CODE_ROWS 16
+
 typedef struct RsSimd
 {
 	const char *name;			/* "generic", "avx2" or "avx512" */
@@ -57,6 +60,20 @@ typedef struct RsSimd
 	 * has room for n + RS_SELECT_SLACK.
 	 */
 	int			(*select) (const float *v, int n, float bar, int *place);
+
+	/*
+	 * Products of blocks of RS_CODE_ROWS rows of codes with x, exactly and so
+	 * the same at every level.  A block holds bytes 0 .. 3 of each of its rows,
+	 * then bytes 4 .. 7 of each, and so on; stride, a multiple of 4, is how
+	 * many bytes a row has.  No code is -128.
+	 */
+	void		(*code_products) (const int8_t *code, const int8_t *x,
+								  int stride, int blocks, int32_t *product);
+
+	/* out[i] = product[i] * (scale[i] * a) + (error[i] * b + c) */
+	void		(*code_bounds) (const int32_t *product, const float *scale,
+								const float *error, int n, float a, float b,
+								float c, float *out);
 
 	/*
 	 * Lower triangle of the row-major n x n matrix a += sum over the m rows

@@ -31,6 +31,9 @@
 #define RS_NAME(level) RS_NAME2(level)
 #define RS_VEC RS_FN(vec)
 
+/* as many integers, from anywhere */
+typedef int32_t RS_FN(vecu_int) __attribute__((vector_size(RS_WIDTH * 4), aligned(4), may_alias));
+
 /* half a vector of floats, and as many doubles */
 typedef float RS_FN(half) __attribute__((vector_size(RS_WIDTH * 2)));
 typedef RS_FN(half) RS_FN(halfu) __attribute__((aligned(4), may_alias));
@@ -154,6 +157,26 @@ RS_FN(select) (const float *v, int n, float bar, int *place)
 		found += v[i] >= bar;
 	}
 	return found;
+}
+
+/* RsSimd.code_bounds */
+static RS_TARGET void
+RS_FN(code_bounds) (const int32_t *product, const float *scale,
+					const float *error, int n, float a, float b, float c,
+					float *out)
+{
+	int			i;
+
+	for (i = 0; i + RS_WIDTH <= n; i += RS_WIDTH)
+	{
+		RS_VEC		p = __builtin_convertvector(*(const RS_FN(vecu_int) *) (product + i),
+												RS_VEC);
+
+		RS_FN(store) (out + i, p * (RS_FN(load) (scale + i) * a) +
+					  (RS_FN(load) (error + i) * b + c));
+	}
+	for (; i < n; i++)
+		out[i] = (float) product[i] * (scale[i] * a) + (error[i] * b + c);
 }
 
 /*
@@ -454,6 +477,8 @@ static const RsSimd RS_FN(table) = {
 	RS_FN(dot),
 	RS_FN(axpy),
 	RS_FN(select),
+	RS_FN(code_products),
+	RS_FN(code_bounds),
 	RS_FN(syrk_lower),
 	RS_FN(cholesky),
 	RS_FN(cg_row),

@@ -43,17 +43,17 @@ read_catalog(RsLists *l)
 {
 	RsModel    *m = l->m;
 	RsFilter   *filter = rs_filter_make(l->run->recommender, NULL);
-	Datum	   *items = palloc_extended((Size) (m->nitems + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
+	Datum	   *items = palloc_extended((Size) (m->funnel.nitems + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
 	bool	   *barred;
 	RsIdMap    *none = rs_idmap_create(l->run->recommender->item_type, l->run->recommender->item_collation, l->context);
 
-	l->arg.plan.barred = rs_share(l->run, l->context, m->nitems, "the catalog");
+	l->arg.plan.barred = rs_share(l->run, l->context, m->funnel.nitems, "the catalog");
 	l->arg.plan.has_barred = true;
 	barred = l->arg.plan.barred.local;
-	for (uint32 i = 0; i < m->nitems; i++)
-		items[i] = rs_idmap_datum(m->items, i);
-	rs_filter_items(filter, items, m->nitems, barred);
-	for (uint32 i = 0; i < m->nitems; i++)
+	for (uint32 i = 0; i < m->funnel.nitems; i++)
+		items[i] = rs_model_item(m, i);
+	rs_filter_items(filter, items, m->funnel.nitems, barred);
+	for (uint32 i = 0; i < m->funnel.nitems; i++)
 	{
 		l->eligible += barred[i];
 		barred[i] = !barred[i];
@@ -66,7 +66,7 @@ static void
 receive_title(const Datum *values, const bool *isnull, void *arg)
 {
 	RsLists	   *l = arg;
-	uint32		item = rs_idmap_find(l->m->items, values[0]);
+	uint32		item = rs_model_find(l->m, values[0]);
 
 	if (item != RS_NO_ID)
 	{
@@ -86,19 +86,19 @@ read_labels(RsLists *l)
 	Oid			output;
 	bool		varlena;
 
-	l->label = MemoryContextAllocExtended(l->context, (Size) (l->m->nitems + 1) * sizeof(char *),
+	l->label = MemoryContextAllocExtended(l->context, (Size) (l->m->funnel.nitems + 1) * sizeof(char *),
 										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	if (r->has_catalog)
 		rs_stream(psprintf("SELECT c.item_id, min(c.title) FROM %s.catalog c"
 						   " WHERE c.item_id IS NOT NULL AND c.title IS NOT NULL GROUP BY c.item_id",
 						   r->schema), lengthof(types), types, 2, receive_title, l);
 	getTypeOutputInfo(r->item_type, &output, &varlena);
-	for (uint32 i = 0; i < l->m->nitems; i++)
+	for (uint32 i = 0; i < l->m->funnel.nitems; i++)
 		if (l->label[i] == NULL)
 		{
 			MemoryContext old = MemoryContextSwitchTo(l->context);
 
-			l->label[i] = OidOutputFunctionCall(output, rs_idmap_datum(l->m->items, i));
+			l->label[i] = OidOutputFunctionCall(output, rs_model_item(l->m, i));
 			MemoryContextSwitchTo(old);
 		}
 	rs_run_charge(l->run, 0, "titles");
@@ -114,17 +114,17 @@ allocate(RsLists *l, RsMethod method)
 	RsListsArg   *a = &l->arg;
 	uint32		most;
 
-	a->plan = rs_plan_make(run, l->context, parts, l->m->nitems, list_make1(&policy),
+	a->plan = rs_plan_make(run, l->context, parts, l->m->funnel.nitems, list_make1(&policy),
 						   l->listing->k, false);
 	read_catalog(l);
 	if (parts->neighbors != NIL)
 		read_labels(l);
 	most = Min(Max(RESULT_BYTES / (sizeof(RsListedItem) * a->plan.k), RS_RANK_USERS), MOST_USERS);
-	l->most_columns = 2 * (uint64) run->recommender->history_limit + l->m->nitems + l->listing->k;
+	l->most_columns = 2 * (uint64) run->recommender->history_limit + l->m->funnel.nitems + l->listing->k;
 	a->batch = rs_batch_make(run, l->context, most, 4 * l->most_columns);
 	a->count = rs_share(run, l->context, most * sizeof(int32), "lists");
 	a->listed = rs_share(run, l->context, (Size) most * a->plan.k * sizeof(RsListedItem), "lists");
-	rs_run_charge(run, (rs_ranker_bytes(&a->plan) + l->m->nitems * sizeof(uint32)) * (run->workers + 1), "lists");
+	rs_run_charge(run, (rs_lister_bytes(&a->plan) + l->m->funnel.nitems * sizeof(uint32)) * (run->workers + 1), "lists");
 	l->batch_context = AllocSetContextCreate(l->context, "recsys batch", ALLOCSET_DEFAULT_SIZES);
 	l->users = rs_idmap_create(run->recommender->user_type, run->recommender->user_collation, l->batch_context);
 	l->user_context = AllocSetContextCreate(l->context, "recsys user", ALLOCSET_DEFAULT_SIZES);
@@ -181,7 +181,7 @@ put_row(RsLists *l, RsWriter *w, Datum user, int rank, Datum item, double score,
 	values[3] = Float8GetDatum(score);
 	values[4] = CStringGetTextDatum(rs_source_name(source));
 	values[5] = CStringGetTextDatum(rs_reason(source, score, has_because ? l->label[because] : NULL));
-	values[6] = has_because ? rs_idmap_datum(l->m->items, because) : (Datum) 0;
+	values[6] = has_because ? rs_model_item(l->m, because) : (Datum) 0;
 	nulls[6] = !has_because;
 	MemoryContextSwitchTo(old);
 	rs_writer_add(w, values, nulls);
@@ -217,7 +217,7 @@ write_rows(RsLists *l)
 		Datum		user = rs_idmap_datum(l->users, t->user);
 
 		for (int j = 0; j < n; j++)
-			put_row(l, w, user, j + 1, rs_idmap_datum(l->m->items, row[j].item),
+			put_row(l, w, user, j + 1, rs_model_item(l->m, row[j].item),
 					row[j].score, row[j].source, row[j].because);
 		for (uint32 j = 0; j < t->nrelevant; j++)
 			put_row(l, w, user, n + j + 1, l->fresh[pool[t->relevant + j]],
@@ -240,7 +240,7 @@ rs_lists_run(RsLists *l)
 		return;
 	INSTR_TIME_SET_CURRENT(start);
 	team = rs_team_begin(l->run, (uint64) l->arg.batch.n * l->arg.plan.k);
-	rs_team_run(team, &rs_job_lists, &l->arg, sizeof(l->arg), rs_ranker_blocks(&l->arg.batch));
+	rs_team_run(team, &rs_job_lists, &l->arg, sizeof(l->arg), rs_lister_blocks(&l->arg.batch));
 	rs_team_end(team);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
@@ -279,7 +279,7 @@ rs_recommend_all(RsRun *run, RsStageResult *result)
 {
 	RsRecommender *r = run->recommender;
 	RsLists		l = {0};
-	RsMethod	method;
+	RsPolicyRow policy;
 	MemoryContext old;
 	TimestampTz started = GetCurrentTimestamp();
 
@@ -288,9 +288,9 @@ rs_recommend_all(RsRun *run, RsStageResult *result)
 	l.context = AllocSetContextCreate(run->context, "recsys lists", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(l.context);
 	rs_check_source(r);
-	l.m = rs_model_read(r, l.listing->has_policy ? &l.listing->policy : NULL, &method, l.context);
+	l.m = rs_model_read(r, l.listing->has_policy ? &l.listing->policy : NULL, &policy, l.context);
 	rs_run_charge(run, 0, "the model");
-	allocate(&l, method);
+	allocate(&l, policy.method);
 	if (l.listing->users == NULL &&
 		SPI_execute(psprintf("DELETE FROM %s.recommendation", r->schema), false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete old lists");

@@ -16,7 +16,7 @@
 typedef struct ListsScratch
 {
 	const RsListsArg *arg;
-	RsRanker   *ranker;
+	RsLister   *lister;
 	const RsTarget *target;
 	const uint32 *pool;
 	const uint64 *start;		/* neighbours, or NULL */
@@ -34,7 +34,7 @@ lists_begin(const void *arg)
 	const RsPlanPolicy *policy = rs_shared(a->plan.policies);
 
 	s->arg = a;
-	s->ranker = rs_ranker_make(&a->plan, &a->batch);
+	s->lister = rs_lister_make(&a->plan, &a->batch);
 	s->target = rs_shared(a->batch.target);
 	s->pool = rs_shared(a->batch.pool);
 	if (policy->neighbors >= 0)
@@ -120,7 +120,7 @@ lists_block(const void *arg, void *scratch, uint32 block)
 {
 	ListsScratch *s = scratch;
 
-	rs_ranker_block(s->ranker, block, keep_list, s);
+	rs_lister_block(s->lister, block, keep_list, s);
 }
 
 const RsJob rs_job_lists = {"lists", lists_begin, lists_block};

@@ -113,7 +113,7 @@ add_target(RsLists *l, uint32 user, const RsHistory *h)
 	t.user = user;
 	t.nhistory = h->n;
 	t.weight = h->n;
-	if (l->m->fold.kind == RS_KIND_RATING)
+	if (l->m->funnel.fold.kind == RS_KIND_RATING)
 	{
 		/* what the history has are ratings */
 		t.nrated = t.nhistory;
@@ -124,7 +124,7 @@ add_target(RsLists *l, uint32 user, const RsHistory *h)
 	memcpy(space + t.weight, h->weight, h->n * sizeof(float));
 	for (uint32 i = 0; i < nhidden; i++)
 	{
-		uint32		item = rs_idmap_find(l->m->items, rs_idmap_datum(h->hidden, i));
+		uint32		item = rs_model_find(l->m, rs_idmap_datum(h->hidden, i));
 
 		if (item == RS_NO_ID)
 			continue;

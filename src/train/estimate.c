@@ -24,7 +24,7 @@
 
 #include "als_job.h"
 #include "evaluate.h"
-#include "ranker.h"
+#include "lister.h"
 #include "kernel/als.h"
 #include "kernel/als_cg.h"
 
@@ -165,7 +165,7 @@ matrix_bytes(const RsRun *run, const RsCounts *c)
 
 /* What one process needs to rank a block of users. */
 static double
-ranker_bytes(const RsRun *run, const RsCounts *c, int factors)
+lister_bytes(const RsRun *run, const RsCounts *c, int factors)
 {
 	double		lists = list_length(run->policies) + 1;
 	double		near = Min(2 * run->k[run->nk - 1] + 512, c->items);
@@ -199,7 +199,7 @@ evaluate_cost(const RsRun *run, const RsCounts *c)
 	cost.bytes = Min(neighbors, c->items) * c->items * sizeof(RsNeighbor) +
 		Max(Min(RS_RESULT_BYTES, RS_RESULT_USERS * list), RS_RANK_USERS * list) +
 		POOL_BYTES +
-		(run->workers + 1) * ranker_bytes(run, c, factors) +
+		(run->workers + 1) * lister_bytes(run, c, factors) +
 		2.0 * run->nk * lists * c->items + 1024 * values * lists + (values + 5) * c->users;
 	if (run->with_ratings)
 		cost.bytes += list_length(run->policies) * sizeof(RsErrors) * (c->users + RS_RESULT_USERS);

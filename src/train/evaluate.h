@@ -8,7 +8,7 @@
 #ifndef RS_EVALUATE_H
 #define RS_EVALUATE_H
 
-#include "ranker.h"
+#include "lister.h"
 #include "kernel/stats.h"
 
 #define RS_PROTOCOL_NEW	0

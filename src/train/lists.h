@@ -8,7 +8,7 @@
 #ifndef RS_LISTS_H
 #define RS_LISTS_H
 
-#include "ranker.h"
+#include "lister.h"
 #include "serve.h"
 
 /* What recommend_all has been asked for. */

@@ -119,6 +119,22 @@ train_missing(RsRun *run, RsTeam *team, RsSplit *split, RsPolicy *policy,
 	MemoryContextSwitchTo(old);
 }
 
+RsFoldIn
+rs_part_fold(const RsFactorPart *part, uint32 nitems)
+{
+	RsFoldIn	fold = {0};
+
+	fold.kind = part->kind;
+	fold.factors = part->settings.factors;
+	fold.width = rs_row_width(part->kind, part->settings.factors);
+	fold.nitems = nitems;
+	fold.alpha0 = part->settings.alpha0;
+	fold.lambda = part->settings.lambda;
+	fold.nu = part->settings.nu;
+	fold.rating = part->rating;
+	return fold;
+}
+
 /* Rows that a fold-in and a scan of the catalog read. */
 static void
 share_rows(RsRun *run, RsSplit *split, RsFactorPart *part)

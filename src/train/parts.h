@@ -39,6 +39,7 @@ typedef struct RsFactorPart
 	RsShared	shared_user_bias;
 	RsShared	shared_gram;
 	RsShared	shared_row;		/* rs_parts_share: item and bias, see fold_in.h */
+	RsShared	shared_index;	/* rs_part_index */
 	int			done;			/* sweeps so far */
 	int			most;			/* sweeps that there is room for */
 	float	   *total;			/* how far its rows have been turned */
@@ -70,6 +71,9 @@ extern void rs_parts_make(RsRun *run, RsSplit *split, List *policies);
 extern double rs_users_of(const RsMatrix *m, uint32 column);
 extern RsNeighborPart *rs_parts_neighbors(const RsParts *parts, const RsPolicy *policy);
 extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *policy);
+
+/* what a fold-in needs of factors but memory, which is each process's own */
+extern RsFoldIn rs_part_fold(const RsFactorPart *part, uint32 nitems);
 
 /* Moves to shared memory what training has left in this backend's own. */
 extern void rs_parts_share(RsRun *run, RsSplit *split);

@@ -16,6 +16,7 @@
 #define MAX_SWEEPS		1000
 #define MAX_CG_STEPS	100
 #define MAX_NEIGHBORS	100000
+#define MAX_CANDIDATES	10000	/* of one source */
 
 #define POLICY_COLUMNS \
 "p.policy, p.version, p.method, p.settings::text," \
@@ -33,7 +34,12 @@
 " coalesce((p.settings ->> 'warm_start')::boolean, false)," \
 " (p.settings ->> 'rounds')::int4, (p.settings ->> 'bias_lambda')::float8," \
 " (p.settings ->> 'item_bias')::boolean, (p.settings ->> 'rate')::float8," \
-" (p.settings ->> 'ridge')::float8, (p.settings ->> 'exponent')::float8"
+" (p.settings ->> 'ridge')::float8, (p.settings ->> 'exponent')::float8," \
+" coalesce(p.settings ->> 'ranker', 'none') <> 'none'," \
+" (p.settings ->> 'ranker_lambda')::float8, (p.settings ->> 'neighbor_candidates')::int4," \
+" (p.settings ->> 'factor_candidates')::int4, (p.settings ->> 'popularity_candidates')::int4," \
+" (p.settings ->> 'category_candidates')::int4, (p.settings ->> 'history_candidates')::int4," \
+" (p.settings ->> 'main_categories')::int4, (p.settings ->> 'recency_half_life')::float8"
 
 /* for policies older than the setting */
 #define DEFAULT_HISTORY_CAP	10000
@@ -104,6 +110,59 @@ read_factors(RsMethod method, RsFactorSettings *s)
 	}
 }
 
+/* A whole number among the settings; policies older than it have none. */
+static int
+count(int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+/* Settings of the funnel, from columns 32 to 40; the features come later. */
+static void
+read_funnel(RsPolicy *p)
+{
+	RsFunnelSettings *s = &p->funnel;
+
+	p->blend = DatumGetFloat8(rs_spi_value(0, 16));
+	s->ranked = DatumGetBool(rs_spi_value(0, 32));
+	s->ranker_lambda = number(33, 0);
+	s->quota[RS_SOURCE_NEIGHBOR] = count(34);
+	s->quota[RS_SOURCE_FACTOR] = count(35);
+	s->quota[RS_SOURCE_POPULARITY] = count(36);
+	s->quota[RS_SOURCE_CATEGORY] = count(37);
+	s->quota[RS_SOURCE_HISTORY] = count(38);
+	s->main_categories = count(39);
+	s->recency_half_life = number(40, 0);
+	for (int i = 0; i < RS_SOURCES; i++)
+		s->quota[i] = Max(Min(s->quota[i], MAX_CANDIDATES), 0);
+}
+
+/* A policy's own features, ordered by the bytes of their names. */
+static void
+read_features(RsRun *run, RsPolicy *p)
+{
+	RsFunnelSettings *s = &p->funnel;
+	Oid			argtype = TEXTOID;
+	Oid			types[] = {TEXTOID, TEXTOID};
+	Datum		settings = CStringGetTextDatum(p->settings);
+	uint64		n = rs_spi_select("SELECT f.key, f.value FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb -> 'features') f"
+								  " ORDER BY f.key COLLATE \"C\"",
+								  1, &argtype, &settings, lengthof(types), types);
+
+	s->nextra = (int) Min(n, RS_MOST_EXTRA);
+	s->name = MemoryContextAlloc(run->context, (s->nextra + 1) * sizeof(char *));
+	s->expression = MemoryContextAlloc(run->context, (s->nextra + 1) * sizeof(char *));
+	for (int i = 0; i < s->nextra; i++)
+	{
+		s->name[i] = MemoryContextStrdup(run->context, TextDatumGetCString(rs_spi_value(i, 1)));
+		s->expression[i] = MemoryContextStrdup(run->context, TextDatumGetCString(rs_spi_value(i, 2)));
+	}
+}
+
 RsPolicy *
 rs_policy_read(RsRun *run, const char *name, const char *method, const char *changes)
 {
@@ -169,7 +228,10 @@ rs_policy_read(RsRun *run, const char *name, const char *method, const char *cha
 				 errmsg("settings of policy \"%s\" are out of bounds", name),
 				 errhint("Change them by recsys.alter_policy, which checks them.")));
 	if (p->method == RS_FUNNEL)
-		p->blend = DatumGetFloat8(rs_spi_value(0, 16));
+	{
+		read_funnel(p);
+		read_features(run, p);
+	}
 	return p;
 }
 
@@ -227,7 +289,24 @@ add_part(RsRun *run, const RsPolicy *whole, const char *part, RsMethod method)
 	add_policy(run, p);
 }
 
-/* Lists popularity, the policy's parts, and the policy itself, in this order. */
+/* A funnel without its ranker, to see what that is worth. */
+static void
+add_blend(RsRun *run, const RsPolicy *whole)
+{
+	RsPolicy   *p = MemoryContextAlloc(run->context, sizeof(RsPolicy));
+	MemoryContext old = MemoryContextSwitchTo(run->context);
+
+	*p = *whole;
+	p->funnel.ranked = false;
+	p->label = psprintf("%s.blend", NameStr(whole->name));
+	MemoryContextSwitchTo(old);
+	add_policy(run, p);
+}
+
+/*
+ * Lists popularity, the policy's parts, its blend where it has a ranker, and
+ * the policy itself, in this order.
+ */
 void
 rs_policies_of(RsRun *run, const char *name)
 {
@@ -238,6 +317,8 @@ rs_policies_of(RsRun *run, const char *name)
 	{
 		add_part(run, p, "item_item", RS_ITEM_ITEM);
 		add_part(run, p, "factors", RS_FACTORS);
+		if (p->funnel.ranked)
+			add_blend(run, p);
 	}
 	add_policy(run, p);
 }

@@ -149,27 +149,39 @@ rs_split_free(RsSplit *split)
 	MemoryContextDelete(split->context);
 }
 
-/* A split within the train side: see train.h. */
-RsSplit *
-rs_split_validation(RsRun *run)
+/* The matrix of a split; frees it, and returns NULL, where a side is empty. */
+static RsSplit *
+complete(RsRun *run, RsSplit *split)
 {
-	RsSplit    *split;
-	TimestampTz cutoff = DT_NOEND;
-	TimestampTz until = DT_NOEND;
-
-	if (!run->random_split)
-	{
-		until = run->cutoff;
-		cutoff = share_of_time(run, until, 1 - 1.0 / VALIDATION_PARTS);
-	}
-	split = rs_split_make(run, run->random_split, cutoff, until);
-	split->validation = run->random_split;
 	split->bot = rs_find_bots(run, split->context, split->cutoff);
 	split->matrix = rs_matrix_make(run, split);
 	if (split->matrix->users.nrows > 0 && rs_split_test_users(run, split) > 0)
 		return split;
 	rs_split_free(split);
 	return NULL;
+}
+
+/* A split within the train side: see train.h. */
+RsSplit *
+rs_split_validation(RsRun *run)
+{
+	RsSplit    *split;
+
+	if (!run->random_split)
+		return rs_split_recent(run, run->cutoff);
+	split = rs_split_make(run, true, DT_NOEND, DT_NOEND);
+	split->validation = true;
+	return complete(run, split);
+}
+
+RsSplit *
+rs_split_recent(RsRun *run, TimestampTz until)
+{
+	bool		random = !run->recommender->has_time || run->random_split;
+
+	return complete(run, rs_split_make(run, random, random ? DT_NOEND :
+									   share_of_time(run, until, 1 - 1.0 / VALIDATION_PARTS),
+									   random ? DT_NOEND : until));
 }
 
 /*

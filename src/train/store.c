@@ -17,14 +17,14 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "array.h"
-#include "parts.h"
 #include "progress.h"
-
-#define FEATURE_VERSION	1
+#include "view.h"
 
 /* By users, those of long ago counting less where they do; ties by item. */
 static int
@@ -184,6 +184,112 @@ store_gram(RsRun *run, const RsFactorPart *p)
 		elog(ERROR, "could not write the Gram matrix");
 }
 
+/* What the catalog says of the model's items. */
+static int64
+store_attributes(RsRun *run, int64 *bytes)
+{
+	const RsColumn columns[] = {
+		{"item_id", run->recommender->item_type}, {"category", TEXTOID},
+		{"price", FLOAT8OID}, {"released_at", TIMESTAMPTZOID}, {"extra", FLOAT4ARRAYOID}
+	};
+	RsWriter   *w = rs_writer_begin(psprintf("%s.item_attribute (model_id, item_id, category, price, released_at, extra)",
+											 run->recommender->schema),
+									psprintf(INT64_FORMAT ", item_id, category, price, released_at, extra", run->model_id),
+									lengthof(columns), columns, 1);
+	const RsMatrix *m = run->final->parts->matrix;
+	const RsCatalogFacts *facts = run->facts;
+	int			nextra = run->policy->funnel.nextra;
+	float		extra[RS_MOST_EXTRA];
+
+	for (uint32 i = 0; i < m->items.nrows; i++)
+	{
+		uint32		item = m->item[i];
+		Datum		values[5] = {0};
+		bool		nulls[5];
+
+		values[0] = rs_idmap_datum(run->items, item);
+		nulls[0] = false;
+		nulls[1] = facts->category[item] == RS_NO_ID;
+		if (!nulls[1])
+			values[1] = rs_idmap_datum(facts->categories, facts->category[item]);
+		nulls[2] = !(facts->price[item] >= 0);
+		values[2] = Float8GetDatum(facts->price[item]);
+		nulls[3] = facts->released[item] == RS_NO_RELEASE;
+		values[3] = TimestampTzGetDatum(facts->released[item]);
+		nulls[4] = nextra == 0 || !rs_facts_extra(run, run->policy, item, extra);
+		if (!nulls[4])
+			values[4] = PointerGetDatum(rs_vector_make(extra, nextra));
+		rs_writer_add(w, values, nulls);
+		if (!nulls[4])
+			pfree(DatumGetPointer(values[4]));
+	}
+	return rs_writer_end(w, bytes);
+}
+
+/* Name of a feature of the run's policy; built-in ones come first. */
+static const char *
+feature_name(const RsRun *run, int feature)
+{
+	return feature < RS_FEATURES ? rs_feature_names[feature] :
+		run->policy->funnel.name[feature - RS_FEATURES];
+}
+
+/* The ranker's weights; the calibration is among the parameters. */
+static void
+store_ranker(RsRun *run)
+{
+	const RsColumn columns[] = {
+		{"position", INT4OID}, {"feature", TEXTOID}, {"mean", FLOAT8OID},
+		{"scale", FLOAT8OID}, {"weight", FLOAT8OID}
+	};
+	const RsRanker *r = &run->learned->ranker;
+	RsWriter   *w = rs_writer_begin("recsys.ranker_weight (model_id, recommender, position, feature, mean, scale, weight)",
+									psprintf(INT64_FORMAT ", %s, position, feature, mean, scale, weight", run->model_id,
+											 quote_literal_cstr(NameStr(run->recommender->name))),
+									lengthof(columns), columns, 0);
+
+	for (int i = 0; i < r->nfeatures; i++)
+	{
+		Datum		values[5];
+		bool		nulls[5] = {false};
+
+		values[0] = Int32GetDatum(i + 1);
+		values[1] = CStringGetTextDatum(feature_name(run, i));
+		values[2] = Float8GetDatum(r->mean[i]);
+		values[3] = Float8GetDatum(r->scale[i]);
+		values[4] = Float8GetDatum(r->weight[i]);
+		rs_writer_add(w, values, nulls);
+	}
+	rs_writer_end(w, NULL);
+}
+
+/* An instant as JSON, in UTC; null where there is none. */
+static const char *
+json_time(TimestampTz time)
+{
+	char		text[MAXDATELEN + 1];
+	int			utc = 0;
+
+	if (TIMESTAMP_NOT_FINITE(time))
+		return "null";
+	JsonEncodeDateTime(text, TimestampTzGetDatum(time), TIMESTAMPTZOID, &utc);
+	return psprintf("\"%s\"", text);
+}
+
+/* What there is to say of the ranker. */
+static void
+append_ranker(StringInfo json, const RsLearned *l)
+{
+	appendStringInfo(json, ", \"ranker\": {\"lists\": %u, \"slice\": \"%s\", \"slice_from\": %s, \"slice_until\": %s",
+					 l->fit.lists, l->random ? "random" : "time",
+					 l->random ? "null" : json_time(l->from), l->random ? "null" : json_time(l->until));
+	if (l->ranker.nfeatures == 0)
+		appendStringInfoString(json, ", \"note\": \"too few lists to learn from: ranked by the blend\"}");
+	else
+		appendStringInfo(json, ", \"slope\": %.17g, \"intercept\": %.17g, \"loss\": %.9g, \"prior_loss\": %.9g, \"iterations\": %d}",
+						 l->ranker.slope, l->ranker.intercept, l->fit.loss, l->fit.prior_loss, l->fit.iterations);
+}
+
 /* The policy's settings, with what the training found, as JSON. */
 static char *
 parameters(const RsRun *run, const RsNeighborPart *neighbors,
@@ -217,6 +323,8 @@ parameters(const RsRun *run, const RsNeighborPart *neighbors,
 			appendStringInfo(&json, ", \"warm_start_model\": " INT64_FORMAT,
 							 run->final->warm->model_id);
 	}
+	if (run->learned != NULL)
+		append_ranker(&json, run->learned);
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }
@@ -242,7 +350,7 @@ insert_model(RsRun *run, const RsNeighborPart *neighbors,
 	args[3] = CStringGetTextDatum(rs_method_name(run->policy->method));
 	args[4] = CStringGetTextDatum(parameters(run, neighbors, factors));
 	args[5] = Int64GetDatum(run->seed);
-	args[6] = Int32GetDatum(FEATURE_VERSION);
+	args[6] = Int32GetDatum(RS_FEATURE_VERSION);
 	args[7] = TimestampTzGetDatum(m->from);
 	args[8] = TimestampTzGetDatum(m->until);
 	nulls[7] = nulls[8] = has_time ? ' ' : 'n';
@@ -292,7 +400,8 @@ rs_store(RsRun *run, RsStageResult *result)
 	int64		rows;
 
 	total = m->users.ncols + (neighbors ? neighbors->start[m->items.nrows] : 0) +
-		(factors ? (int64) m->users.ncols + m->users.nrows : 0);
+		(factors ? (int64) m->users.ncols + m->users.nrows : 0) +
+		(run->facts ? m->users.ncols : 0);
 	insert_model(run, neighbors, factors);
 	rows = store_popularity(run, &bytes);
 	rs_progress_rows(rows, total);
@@ -313,6 +422,13 @@ rs_store(RsRun *run, RsStageResult *result)
 		if (!ratings)
 			store_gram(run, factors);
 	}
+	if (run->facts)
+	{
+		rs_progress_rows(rows, total);
+		rows += store_attributes(run, &bytes);
+	}
+	if (run->learned != NULL && run->learned->ranker.nfeatures > 0)
+		store_ranker(run);
 	WalUsageAccumDiff(&wal, &pgWalUsage, &before);
 	finish_model(run, bytes, (int64) wal.wal_bytes);
 	result->rows_in = run->policy->method == RS_EXPLICIT ? m->shared_user_ratings.n : m->shared_users.n;

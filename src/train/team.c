@@ -35,6 +35,7 @@
 
 #include "als_job.h"
 #include "evaluate.h"
+#include "learn.h"
 #include "lists.h"
 #include "parts.h"
 #include "progress.h"
@@ -54,7 +55,7 @@ extern PGDLLEXPORT void rs_train_worker(dsm_segment *seg, shm_toc *toc);
 /* every job there is; workers know it by its place here */
 static const RsJob *const jobs[] = {
 	&rs_job_gram, &rs_job_rotate, &rs_job_exact, &rs_job_cg, &rs_job_neighbors,
-	&rs_job_evaluate, &rs_job_lists, &rs_job_explicit, &rs_job_bpr
+	&rs_job_evaluate, &rs_job_lists, &rs_job_explicit, &rs_job_bpr, &rs_job_learn
 };
 
 #define NO_MORE_JOBS	(-1)

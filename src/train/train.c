@@ -25,8 +25,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "learn.h"
 #include "lists.h"
-#include "parts.h"
 #include "progress.h"
 #include "kernel/simd.h"
 
@@ -334,6 +334,7 @@ static void
 stage_split(RsRun *run, RsStageResult *result)
 {
 	need(run->loaded, "load");
+	rs_facts_read(run, run->policies);
 	rs_find_cutoff(run);
 	run->split = rs_split_make(run, run->random_split,
 							   run->has_cutoff ? run->cutoff : DT_NOEND, DT_NOEND);
@@ -343,7 +344,7 @@ stage_split(RsRun *run, RsStageResult *result)
 	result->rows_out = run->split->matrix->shared_users.n;
 }
 
-/* Train what the evaluation needs. */
+/* Train what the evaluation needs: rankers first, which look further back. */
 static void
 stage_train(RsRun *run, RsStageResult *result)
 {
@@ -352,23 +353,40 @@ stage_train(RsRun *run, RsStageResult *result)
 	need(run->split != NULL, "split");
 	rs_choose_sweeps(run);
 	rs_progress_stage(run, "train");
+	rs_learn_before(run);
 	rs_parts_make(run, run->split, run->policies);
 	m = run->split->matrix;
 	result->rows_in = m->shared_users.n;
 	result->rows_out = m->users.nrows + m->users.ncols;
 }
 
-/*
- * Evaluate.  What was trained for it is of no use afterwards, and makes room
- * for the training on everything.
- */
+/* What was trained for an evaluation makes room for the training on everything. */
+static void
+free_split(RsRun *run)
+{
+	if (run->split != NULL)
+		rs_split_free(run->split);
+	run->split = NULL;
+}
+
+/* Evaluate.  What was trained for it is of use afterwards to a ranker only. */
 static void
 stage_evaluate(RsRun *run, RsStageResult *result)
 {
 	need(run->split != NULL && run->split->parts != NULL, "train");
 	rs_evaluate(run, result);
-	rs_split_free(run->split);
-	run->split = NULL;
+	if (!run->policy->funnel.ranked)
+		free_split(run);
+}
+
+/* The ranker of the model that is to be stored. */
+static void
+stage_ranker(RsRun *run, RsStageResult *result)
+{
+	need(run->loaded, "load");
+	rs_facts_read(run, run->policies);
+	if (run->policy->funnel.ranked)
+		rs_learn_final(run, result);
 }
 
 /* Train for good: on everything, or on what lies before the cutoff. */
@@ -379,6 +397,8 @@ stage_train_all(RsRun *run, bool before_cutoff, RsStageResult *result)
 
 	need(run->loaded, "load");
 	need(!before_cutoff || run->has_cutoff, "split");
+	free_split(run);
+	rs_facts_read(run, run->policies);
 	if (run->policy->factors.early_stop > 0 && run->policy->stopped_at == 0)
 		ereport(NOTICE,
 				(errmsg("policy \"%s\" is trained for all of its %d sweeps: nothing was held out to stop early by",
@@ -405,13 +425,18 @@ static void
 run_stage(RsRun *run, const char *stage, RsStageResult *result)
 {
 	if (strcmp(stage, "load") == 0)
+	{
 		rs_load(run, result);
+		rs_facts_read(run, run->policies);
+	}
 	else if (strcmp(stage, "split") == 0)
 		stage_split(run, result);
 	else if (strcmp(stage, "train") == 0)
 		stage_train(run, result);
 	else if (strcmp(stage, "evaluate") == 0)
 		stage_evaluate(run, result);
+	else if (strcmp(stage, "ranker") == 0)
+		stage_ranker(run, result);
 	else if (strcmp(stage, "train_all") == 0)
 		stage_train_all(run, false, result);
 	else if (strcmp(stage, "train_before") == 0)

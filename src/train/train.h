@@ -21,6 +21,7 @@
 #include "team.h"
 #include "kernel/cooccurrence.h"
 #include "kernel/csr.h"
+#include "kernel/funnel.h"
 #include "kernel/merge.h"
 #include "kernel/rating.h"
 #include "kernel/topk.h"
@@ -58,6 +59,19 @@ typedef struct RsFactorSettings
 	double		exponent;
 } RsFactorSettings;
 
+/* How a funnel finds and ranks its candidates; of other methods all 0. */
+typedef struct RsFunnelSettings
+{
+	bool		ranked;			/* by a learned ranker, else by the blend */
+	double		ranker_lambda;
+	int			quota[RS_SOURCES];
+	int			main_categories;
+	double		recency_half_life;	/* days */
+	int			nextra;			/* features by expressions over the catalog: */
+	char	  **name;			/* ordered by bytes */
+	char	  **expression;
+} RsFunnelSettings;
+
 typedef struct RsPolicy
 {
 	char	   *label;			/* as in the table evaluation */
@@ -67,6 +81,9 @@ typedef struct RsPolicy
 	double		blend;
 	RsCoocSettings neighbors;
 	RsFactorSettings factors;
+	RsFunnelSettings funnel;
+	struct RsLearned *learned;	/* the ranker of the evaluation; NULL = none, or
+								 * not yet */
 	int			stopped_at;		/* sweeps that early_stop has chosen; 0 = none */
 	char	   *settings;		/* JSON text */
 } RsPolicy;
@@ -180,10 +197,13 @@ typedef struct RsRun
 	float	   *rating;			/* parallel to event, if with_ratings */
 	uint64	   *user_start;		/* users + 1 offsets into event */
 
+	struct RsCatalogFacts *facts;	/* NULL = not read, or no catalog */
+
 	RsSplit    *split;			/* for the evaluation */
 	RsSplit    *validation;		/* within its train side, for tune */
 	List	   *kept;			/* parts trained on it, by tune.c */
 	RsSplit    *final;			/* for good: what is stored */
+	struct RsLearned *learned;	/* the ranker of the model to be stored */
 	int64		model_id;
 
 	struct RsListing *listing;	/* what recommend_all is to list */
@@ -232,6 +252,13 @@ extern void rs_find_cutoff(RsRun *run);
  * side.  NULL where there is nothing on one of its sides.
  */
 extern RsSplit *rs_split_validation(RsRun *run);
+
+/*
+ * What a ranker learns from that is not to see what comes at or after an
+ * instant (DT_NOEND: it may see all): as rs_split_validation, but of what lies
+ * before it, or without a time a tenth of the pairs at random.
+ */
+extern RsSplit *rs_split_recent(RsRun *run, TimestampTz until);
 
 /* users with something on the test side */
 extern uint64 rs_split_test_users(const RsRun *run, const RsSplit *split);

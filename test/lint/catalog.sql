@@ -36,7 +36,7 @@ CREATE TEMP VIEW r AS
 	SELECT c.*, c.oid::regclass::text AS name
 	FROM pg_class c
 	JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
-	WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f');
+	WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition;
 CREATE TEMP VIEW col AS
 	SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, r.name, r.relkind,
 		r.name || '.' || a.attname AS column_name
@@ -137,7 +137,7 @@ FROM f, LATERAL plpgsql_check_function_tb(f.oid, fatal_errors => false, security
 	other_warnings => true, extra_warnings => false, performance_warnings => false) c
 WHERE f.lanname = 'plpgsql' AND f.prorettype <> 'trigger'::regtype
 -- these make SQL from pieces that are quoted already
-AND NOT (c.level = 'security' AND f.proname IN ('_build_catalog', '_build_tables', '_build_views',
+AND NOT (c.level = 'security' AND f.proname IN ('_build_catalog', '_build_tables', '_build_views', '_build_log', '_make_partitions', '_drop_partitions', '_wrap_log',
 	'refresh_functions', 'drop_recommender', 'demo_shop'))
 ORDER BY f.name, c.lineno;
 \else

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * ranker.c
+ * lister.c
  *	  Lists for many users, by the processes of a team.
  *
  * A block's work is shared among its lists: the neighbours' evidence is
@@ -19,16 +19,13 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "ranker.h"
+#include "lister.h"
 #include "kernel/simd.h"
 
 /* marked items of the users taken together, unless one user has more */
 #define MARKS_ROOM	(512 * 1024)
 
-/* 32-bit words of a batch, unless one user needs more */
-#define POOL_ROOM	(1024 * 1024)
-
-struct RsRanker
+struct RsLister
 {
 	const RsPlan *plan;
 	const RsBatch *batch;
@@ -56,172 +53,15 @@ struct RsRanker
 	int			near_room;		/* of each user */
 	RsRankWork	work;
 	RsScored   *list;
+
+	/* of policies with a ranker, by funnel */
+	RsFunnel   *funnel;
+	RsFunnelWork **funnel_work;
+	RsCandidate **candidate;
+	int64	   *time;			/* of the history */
+	bool	   *listed;			/* by item, false between lists */
+	RsScored   *ranked;
 };
-
-/* ---- plan ---- */
-
-static int
-compare_popularity(const void *a, const void *b, void *arg)
-{
-	const float *popularity = arg;
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	if (popularity[x] != popularity[y])
-		return popularity[x] > popularity[y] ? -1 : 1;
-	return (x > y) - (x < y);
-}
-
-/* The place of a part in the list of parts; -1 for none. */
-static int
-place_of(List *list, const void *part)
-{
-	int			place = 0;
-	ListCell   *cell;
-
-	foreach(cell, list)
-	{
-		if (lfirst(cell) == part)
-			return place;
-		place++;
-	}
-	return -1;
-}
-
-static void
-plan_neighbors(RsRun *run, MemoryContext context, const RsParts *parts, RsPlan *plan)
-{
-	RsPlanNeighbors *out;
-	ListCell   *cell;
-
-	plan->nneighbors = list_length(parts->neighbors);
-	plan->neighbors = rs_share(run, context, plan->nneighbors * sizeof(RsPlanNeighbors), "lists");
-	out = plan->neighbors.local;
-	foreach(cell, parts->neighbors)
-	{
-		const RsNeighborPart *part = lfirst(cell);
-
-		out->start = part->shared_start;
-		(out++)->neighbor = part->shared_neighbor;
-	}
-}
-
-static void
-plan_factors(RsRun *run, MemoryContext context, const RsParts *parts, RsPlan *plan)
-{
-	RsPlanFactors *out;
-	ListCell   *cell;
-
-	plan->nfactors = list_length(parts->factors);
-	plan->factors = rs_share(run, context, plan->nfactors * sizeof(RsPlanFactors), "lists");
-	out = plan->factors.local;
-	foreach(cell, parts->factors)
-	{
-		const RsFactorPart *part = lfirst(cell);
-
-		out->fold.kind = part->kind;
-		out->fold.factors = part->settings.factors;
-		out->fold.width = rs_row_width(part->kind, part->settings.factors);
-		out->fold.nitems = plan->nitems;
-		out->fold.alpha0 = part->settings.alpha0;
-		out->fold.lambda = part->settings.lambda;
-		out->fold.nu = part->settings.nu;
-		out->fold.rating = part->rating;
-		out->row = part->shared_row;
-		out->gram = part->shared_gram;
-		out->longest = rs_longest_row(part->shared_row.local, plan->nitems, out->fold.width);
-		(out++)->least_share = 1;
-	}
-}
-
-RsPlan
-rs_plan_make(RsRun *run, MemoryContext context, const RsParts *parts,
-			 uint32 nitems, List *policies, int k, bool with_hidden)
-{
-	RsPlan		plan = {0};
-	uint32	   *order;
-	RsPlanPolicy *policy;
-	RsPlanFactors *factors;
-	ListCell   *cell;
-
-	plan.nitems = nitems;
-	plan.k = Min(k, (int) Max(Min(nitems, PG_INT32_MAX), 1));
-	plan.with_hidden = with_hidden;
-	plan.most_history = run->recommender->history_limit;
-	plan.popularity = parts->shared_popularity;
-	plan.order = rs_share(run, context, nitems * sizeof(uint32), "lists");
-	order = plan.order.local;
-	for (uint32 i = 0; i < nitems; i++)
-		order[i] = i;
-	qsort_arg(order, nitems, sizeof(uint32), compare_popularity, parts->popularity);
-	plan_neighbors(run, context, parts, &plan);
-	plan_factors(run, context, parts, &plan);
-	plan.npolicies = list_length(policies);
-	plan.policies = rs_share(run, context, plan.npolicies * sizeof(RsPlanPolicy), "lists");
-	policy = plan.policies.local;
-	factors = plan.factors.local;
-	foreach(cell, policies)
-	{
-		const RsPolicy *p = lfirst(cell);
-
-		policy->neighbors = place_of(parts->neighbors, rs_parts_neighbors(parts, p));
-		policy->factors = place_of(parts->factors, rs_parts_factors(parts, p));
-		policy->blend = p->blend;
-		if (policy->neighbors >= 0 && policy->factors >= 0 && p->blend < 1)
-			factors[policy->factors].least_share =
-				Min(factors[policy->factors].least_share, 1 - p->blend);
-		policy++;
-	}
-	return plan;
-}
-
-/* ---- batch ---- */
-
-RsBatch
-rs_batch_make(RsRun *run, MemoryContext context, uint32 most, uint64 columns)
-{
-	RsBatch		batch = {{0}};
-
-	batch.most = most;
-	batch.room = Max(columns, POOL_ROOM);
-	batch.target = rs_share(run, context, most * sizeof(RsTarget), "lists");
-	batch.pool = rs_share(run, context, batch.room * sizeof(uint32), "lists");
-	return batch;
-}
-
-void
-rs_batch_clear(RsBatch *batch)
-{
-	batch->n = 0;
-	batch->used = 0;
-}
-
-uint32 *
-rs_batch_space(const RsBatch *batch, uint64 columns)
-{
-	if (batch->n == batch->most || batch->room - batch->used < columns)
-		return NULL;
-	return (uint32 *) batch->pool.local + batch->used;
-}
-
-void
-rs_batch_add(RsBatch *batch, const RsTarget *target, uint64 columns)
-{
-	RsTarget   *t = (RsTarget *) batch->target.local + batch->n++;
-
-	*t = *target;
-	t->history += batch->used;
-	t->weight += batch->used;
-	t->hidden += batch->used;
-	t->rated += batch->used;
-	t->rating += batch->used;
-	t->relevant += batch->used;
-	t->tested += batch->used;
-	t->test_rating += batch->used;
-	batch->used += columns;
-}
-
-/* ---- a process ---- */
 
 /* cblas_sgemm; a cancel ends it between panels */
 static void
@@ -254,12 +94,18 @@ marks_room(const RsPlan *plan)
 }
 
 Size
-rs_ranker_bytes(const RsPlan *plan)
+rs_lister_bytes(const RsPlan *plan)
 {
+	const RsPlanFunnel *funnel = rs_shared(plan->funnels);
 	Size		room = rs_window_room(plan->k, plan->nitems);
 	Size		f = most_width(plan);
+	Size		funnels = 0;
 
-	return sizeof(RsRanker) + plan->nitems * (3 * sizeof(float) + 1 + sizeof(int)) +
+	for (int i = 0; i < plan->nfunnels; i++)
+		funnels += rs_view_bytes(&funnel[i], plan->most_history);
+	if (plan->nfunnels > 0)
+		funnels += plan->nitems + plan->k * sizeof(RsScored) + plan->most_history * sizeof(int64);
+	return sizeof(RsLister) + funnels + plan->nitems * (3 * sizeof(float) + 1 + sizeof(int)) +
 		marks_room(plan) * sizeof(RsMarked) +
 		room * (RS_RANK_USERS + 1) * sizeof(RsNear) + room * sizeof(float) +
 		(RS_RANK_PANEL + f) * RS_RANK_USERS * sizeof(float) +
@@ -272,10 +118,35 @@ huge_alloc(Size bytes)
 	return palloc_extended(Max(bytes, 1), MCXT_ALLOC_HUGE);
 }
 
-RsRanker *
-rs_ranker_make(const RsPlan *plan, const RsBatch *batch)
+/* What policies with a ranker need. */
+static void
+make_funnels(RsLister *r)
 {
-	RsRanker   *r = palloc0(sizeof(RsRanker));
+	const RsPlan *plan = r->plan;
+	const RsPlanFunnel *funnel;
+
+	if (plan->nfunnels == 0)
+		return;
+	funnel = rs_shared(plan->funnels);
+	r->funnel = palloc(plan->nfunnels * sizeof(RsFunnel));
+	r->funnel_work = palloc(plan->nfunnels * sizeof(RsFunnelWork *));
+	r->candidate = palloc(plan->nfunnels * sizeof(RsCandidate *));
+	for (int i = 0; i < plan->nfunnels; i++)
+	{
+		r->funnel[i] = rs_view(&funnel[i]);
+		r->funnel_work[i] = rs_view_work(&r->funnel[i], plan->most_history);
+		r->candidate[i] = huge_alloc(rs_funnel_most(&r->funnel[i], plan->most_history) * sizeof(RsCandidate));
+	}
+	r->time = huge_alloc(plan->most_history * sizeof(int64));
+	r->listed = huge_alloc(plan->nitems);
+	memset(r->listed, 0, plan->nitems);
+	r->ranked = huge_alloc(plan->k * sizeof(RsScored));
+}
+
+RsLister *
+rs_lister_make(const RsPlan *plan, const RsBatch *batch)
+{
+	RsLister   *r = palloc0(sizeof(RsLister));
 	Size		nitems = plan->nitems;
 	Size		f = most_width(plan);
 
@@ -308,18 +179,19 @@ rs_ranker_make(const RsPlan *plan, const RsBatch *batch)
 	r->work.flag = huge_alloc(nitems * sizeof(bool));
 	r->work.place = huge_alloc((nitems + RS_SELECT_SLACK) * sizeof(int));
 	r->list = huge_alloc(plan->k * sizeof(RsScored));
+	make_funnels(r);
 	return r;
 }
 
 static inline const float *
-weights(const RsRanker *r, const RsTarget *t)
+weights(const RsLister *r, const RsTarget *t)
 {
 	return (const float *) (r->pool + t->weight);
 }
 
 /* At most so many marked items has a user. */
 static Size
-marks_needed(const RsRanker *r, const RsTarget *t)
+marks_needed(const RsLister *r, const RsTarget *t)
 {
 	Size		needed = t->nhidden;
 
@@ -341,7 +213,7 @@ marks_needed(const RsRanker *r, const RsTarget *t)
 
 /* Gathers the evidence of the neighbours for one user. */
 static void
-mark_user(RsRanker *r, int place)
+mark_user(RsLister *r, int place)
 {
 	const RsTarget *t = &r->target[r->place[place]];
 	RsRankUser *u = &r->user[place];
@@ -367,23 +239,32 @@ mark_user(RsRanker *r, int place)
 	}
 }
 
-/* Solves the vectors of those with a history, and scans the catalog. */
+/* Factors as the scan takes them. */
+static RsRankFactors
+rank_factors(const RsPlanFactors *p)
+{
+	RsRankFactors f;
+
+	f.factors = p->fold.width;
+	f.item = rs_shared(p->row);
+	f.longest = p->longest;
+	f.least_share = p->least_share;
+	f.is_score = (p->fold.kind == RS_KIND_RATING);
+	return f;
+}
+
+/* Solves the vectors of n users with a history, and scans the catalog. */
 static void
-scan_users(RsRanker *r, const RsPlanFactors *p, RsRankFactors *f)
+scan_users(RsLister *r, const RsPlanFactors *p, const RsRankFactors *f, int first, int n)
 {
 	RsFoldIn	fold = p->fold;
-	bool		ratings = (fold.kind == RS_KIND_RATING);
+	bool		ratings = f->is_score;
 
-	fold.row = rs_shared(p->row);
+	fold.row = f->item;
 	fold.gram = ratings ? NULL : rs_shared(p->gram);
-	f->factors = fold.width;
-	f->item = fold.row;
-	f->longest = p->longest;
-	f->least_share = p->least_share;
-	f->is_score = ratings;
-	for (int i = 0; i < r->warm; i++)
+	for (int i = 0; i < n; i++)
 	{
-		const RsTarget *t = &r->target[r->place[i]];
+		const RsTarget *t = &r->target[r->place[first + i]];
 
 		(void) rs_fold_in(&fold, ratings ? t->nrated : t->nhistory,
 						  r->pool + (ratings ? t->rated : t->history),
@@ -391,19 +272,19 @@ scan_users(RsRanker *r, const RsPlanFactors *p, RsRankFactors *f)
 						  r->solve, r->x + (Size) i * fold.width);
 		CHECK_FOR_INTERRUPTS();
 	}
-	rs_rank_scan(&r->items, f, r->user, r->warm, r->x, r->plan->k, r->near,
+	rs_rank_scan(&r->items, f, r->user + first, n, r->x, r->plan->k, r->near,
 				 r->near_room, &r->work);
 }
 
 /* The lists of all users by the policies with a part of the factors. */
 static void
-list_users(RsRanker *r, int factors, const RsRankFactors *f, RsListed listed, void *arg)
+list_users(RsLister *r, int factors, const RsRankFactors *f, RsListed listed, void *arg)
 {
 	for (int p = 0; p < r->plan->npolicies; p++)
 	{
 		const RsPlanPolicy *policy = &r->policy[p];
 
-		if (policy->factors != factors)
+		if (policy->factors != factors || policy->funnel >= 0)
 			continue;
 		for (int i = 0; i < r->n; i++)
 		{
@@ -423,9 +304,109 @@ list_users(RsRanker *r, int factors, const RsRankFactors *f, RsListed listed, vo
 	}
 }
 
+/* ---- policies with a ranker ---- */
+
+RsFunnelUser
+rs_target_user(const RsTarget *t, const uint32 *pool, bool has_time, int64 as_of,
+			   int64 *time)
+{
+	RsFunnelUser u = {0};
+
+	u.n = (int) t->nhistory;
+	u.item = pool + t->history;
+	u.weight = (const float *) (pool + t->weight);
+	u.as_of = as_of;
+	if (has_time)
+	{
+		memcpy(time, pool + t->time, t->nhistory * sizeof(int64));
+		u.time = time;
+	}
+	return u;
+}
+
+/*
+ * Fills a list that has n candidates up to the plan's length: the items that
+ * are no candidates, in the order of the blend.  Returns its length.
+ */
+static int
+fill_up(RsLister *r, const RsPlanPolicy *policy, int user, bool with_hidden, int n)
+{
+	RsRankUser *u = &r->user[user];
+	RsRankFactors f = rank_factors(&r->factors[policy->factors]);
+	int			candidates = n;
+	int			most;
+
+	if (user < r->warm)
+		scan_users(r, &r->factors[policy->factors], &f, user, 1);
+	most = rs_rank_list(&r->items, &f, u, &u->marks[policy->neighbors + 1], policy->blend,
+						with_hidden, r->plan->k, &r->work, r->list);
+	for (int i = 0; i < candidates; i++)
+		r->listed[r->ranked[i].id] = true;
+	for (int i = 0; i < most && n < r->plan->k; i++)
+		if (!r->listed[r->list[i].id])
+			r->ranked[n++] = r->list[i];
+	for (int i = 0; i < candidates; i++)
+		r->listed[r->ranked[i].id] = false;
+	return n;
+}
+
+/*
+ * One user's list: the best candidates, then what the blend says of the rest;
+ * of an unknown user all is by popularity, which is what the blend says then.
+ */
+static void
+list_ranked(RsLister *r, int p, int user, bool with_hidden, RsListed listed, void *arg)
+{
+	const RsPlanPolicy *policy = &r->policy[p];
+	const RsRankUser *u = &r->user[user];
+	RsFunnel   *f = &r->funnel[policy->funnel];
+	RsFunnelWork *w = r->funnel_work[policy->funnel];
+	RsCandidate *c = r->candidate[policy->funnel];
+	int			candidates = 0;
+	int			n = 0;
+
+	if (r->target[r->place[user]].nhistory > 0)
+	{
+		candidates = rs_funnel_candidates(f, w, u->hidden, with_hidden ? 0 : u->nhidden, c);
+		rs_funnel_rank(f, w, c, candidates, NULL);
+	}
+	for (; n < candidates && n < r->plan->k; n++)
+	{
+		r->ranked[n].id = c[n].item;
+		r->ranked[n].score = c[n].score;
+	}
+	if (n < r->plan->k)
+		n = fill_up(r, policy, user, with_hidden, n);
+	listed(arg, r->place[user], p, with_hidden, NULL, r->ranked, n);
+}
+
+/* The lists of all users by the policies with a ranker. */
+static void
+list_funnels(RsLister *r, RsListed listed, void *arg)
+{
+	for (int p = 0; p < r->plan->npolicies; p++)
+	{
+		int			funnel = r->policy[p].funnel;
+
+		if (funnel < 0)
+			continue;
+		for (int i = 0; i < r->n; i++)
+		{
+			RsFunnelUser u = rs_target_user(&r->target[r->place[i]], r->pool,
+											r->plan->has_time, r->plan->as_of, r->time);
+
+			rs_funnel_open(&r->funnel[funnel], &u, r->funnel_work[funnel]);
+			for (int hidden = 0; hidden <= (int) r->plan->with_hidden; hidden++)
+				list_ranked(r, p, i, hidden != 0, listed, arg);
+			rs_funnel_close(&r->funnel[funnel], r->funnel_work[funnel]);
+			CHECK_FOR_INTERRUPTS();
+		}
+	}
+}
+
 /* All lists of the users taken together. */
 static void
-rank_users(RsRanker *r, RsListed listed, void *arg)
+rank_users(RsLister *r, RsListed listed, void *arg)
 {
 	r->used = 0;
 	for (int i = 0; i < r->n; i++)
@@ -438,20 +419,24 @@ rank_users(RsRanker *r, RsListed listed, void *arg)
 	{
 		RsRankFactors f;
 
-		scan_users(r, &r->factors[i], &f);
+		if (!r->factors[i].scanned)
+			continue;
+		f = rank_factors(&r->factors[i]);
+		scan_users(r, &r->factors[i], &f, 0, r->warm);
 		list_users(r, i, &f, listed, arg);
 	}
+	list_funnels(r, listed, arg);
 }
 
 uint32
-rs_ranker_blocks(const RsBatch *batch)
+rs_lister_blocks(const RsBatch *batch)
 {
 	return (batch->n + RS_RANK_USERS - 1) / RS_RANK_USERS;
 }
 
 /* Takes as many users together as there is room for their marks. */
 void
-rs_ranker_block(RsRanker *r, uint32 block, RsListed listed, void *arg)
+rs_lister_block(RsLister *r, uint32 block, RsListed listed, void *arg)
 {
 	uint32		end = Min((block + 1) * RS_RANK_USERS, r->batch->n);
 	uint32		next = block * RS_RANK_USERS;

@@ -1,0 +1,601 @@
+/*-------------------------------------------------------------------------
+ *
+ * supply.c
+ *	  Items in the order of their scores, as many as a list needs.
+ *
+ * With a ranker the funnel's candidates come first, new items of the catalog
+ * among them, in the order of the ranker's scores.  When they have run out all
+ * other items of the model follow in the order of the blend (score.c), their
+ * scores by the ranker, but never above those before them.  Without a ranker
+ * all items come in the order of score.c, and where nothing is known of the
+ * user in that of popularity.  What the model does not know comes last, newest
+ * first.
+ *
+ * A list of given items, or one whose conditions few items meet, is made from
+ * those items alone: they are scored one by one.
+ *
+ * Limits: items of STAGE_ALL are selected anew for each batch, from twice as
+ * many; batches double.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "listing.h"
+#include "kernel/topk.h"
+
+#define FIRST_BATCH		32		/* where batches may depend on k */
+#define FIRST_WINDOW	512		/* where they must not */
+#define UNKNOWN_WINDOW	1024
+
+/*
+ * Conditions that fewer than one in so many items meet, of at least so many
+ * asked for, are looked for in the catalog, if it has at most so many of them.
+ */
+#define FEW				64
+#define FEW_SEEN		256
+#define MOST_DRIVEN		2000
+
+/* ---- entries ---- */
+
+RsEntry *
+rs_entries_grow(RsEntries *e, int64 more)
+{
+	if (e->n + more > e->allocated)
+	{
+		Size		size;
+
+		e->allocated = Max(2 * e->allocated, e->n + more);
+		size = (Size) e->allocated * sizeof(RsEntry);
+		e->entry = e->entry == NULL ? palloc_extended(size, MCXT_ALLOC_HUGE) :
+			repalloc_huge(e->entry, size);
+	}
+	return e->entry + e->n;
+}
+
+static int
+compare_columns(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* score descending, ties by id; what the model does not know comes after */
+static int
+compare_raw(const void *a, const void *b)
+{
+	const RsEntry *x = a;
+	const RsEntry *y = b;
+
+	if (x->raw != y->raw)
+		return x->raw > y->raw ? -1 : 1;
+	return compare_columns(&x->column, &y->column);
+}
+
+static bool
+is_among(uint32 column, const uint32 *columns, uint32 n)
+{
+	return n > 0 && bsearch(&column, columns, n, sizeof(uint32), compare_columns) != NULL;
+}
+
+/* An entry about which nothing is known but the item. */
+static void
+start_entry(RsEntry *e, Datum item, uint32 column)
+{
+	memset(e, 0, sizeof(*e));
+	e->item = item;
+	e->column = column;
+	e->source = RS_FROM_FRESH;
+	e->because = RS_NO_ID;
+	e->says.released = RS_NO_RELEASE;
+}
+
+/* Source and evidence of a candidate, or of what could have been one. */
+static void
+describe_candidate(const RsRequest *q, const RsCandidate *c, RsEntry *e)
+{
+	static const RsSource sources[RS_SOURCES] = {
+		RS_FROM_NEIGHBOR, RS_FROM_FACTOR, RS_FROM_POPULARITY, RS_FROM_CATEGORY, RS_FROM_HISTORY
+	};
+
+	if (c->source < RS_SOURCES)
+		e->source = sources[c->source];
+	else if (c->because != RS_NO_ITEM)
+		e->source = RS_FROM_NEIGHBOR;
+	else if (q->m->funnel.fold.factors > 0)
+		e->source = RS_FROM_FACTOR;
+	else
+		e->source = RS_FROM_POPULARITY;
+	if (e->source == RS_FROM_NEIGHBOR)
+		e->because = c->because;
+}
+
+/* The same by the evidence of all items. */
+static void
+describe_scored(const RsRequest *q, RsEntry *e)
+{
+	if (q->neighbor != NULL && q->neighbor[e->column] > 0)
+	{
+		e->source = RS_FROM_NEIGHBOR;
+		e->because = q->because[e->column];
+	}
+	else if (q->factor != NULL && q->m->funnel.fold.kind == RS_KIND_RATING)
+		e->source = RS_FROM_RATING;
+	else
+		e->source = q->factor != NULL && q->factor[e->column] > 0 ? RS_FROM_FACTOR : RS_FROM_POPULARITY;
+}
+
+void
+rs_entry_features(RsRequest *q, const RsEntry *e, float *out)
+{
+	static const RsItemFacts nothing = {RS_NO_CATEGORY, RS_NO_RELEASE, -1, NULL};
+
+	rs_funnel_features(&q->m->funnel, rs_request_funnel(q),
+					   e->column == RS_NO_ID ? RS_NO_ITEM : e->column,
+					   e->column == RS_NO_ID && e->facts == NULL ? &nothing : e->facts, out);
+}
+
+/* The ranker's score of an entry. */
+static double
+rank_entry(RsRequest *q, const RsEntry *e)
+{
+	float		features[RS_MOST_FEATURES];
+
+	rs_entry_features(q, e, features);
+	return rs_ranker_score(&q->m->funnel.ranker, features);
+}
+
+/* Score, source and evidence of an item of the model, by whatever scores. */
+static void
+score_entry(RsSupply *s, RsEntry *e)
+{
+	RsRequest  *q = s->q;
+
+	switch (s->scoring)
+	{
+		case RS_BY_RANKER:
+			{
+				RsCandidate c;
+
+				rs_funnel_describe(&q->m->funnel, rs_request_funnel(q), e->column, &c);
+				describe_candidate(q, &c, e);
+				e->raw = rank_entry(q, e);
+				break;
+			}
+		case RS_BY_EVIDENCE:
+			e->raw = q->score[e->column];
+			describe_scored(q, e);
+			break;
+		case RS_BY_POPULARITY:
+			e->raw = q->m->funnel.popularity[e->column];
+			e->source = RS_FROM_POPULARITY;
+			break;
+	}
+}
+
+/* ---- what is left out ---- */
+
+/* Columns of the hidden items. */
+static void
+read_hidden(RsSupply *s)
+{
+	const RsModel *m = s->q->m;
+	RsIdMap    *hidden = s->q->h->hidden;
+	uint32		n = rs_idmap_count(hidden);
+
+	s->hidden = palloc_extended(((Size) n + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32		column = rs_model_find(m, rs_idmap_datum(hidden, i));
+
+		if (column != RS_NO_ID)
+			s->hidden[s->nhidden++] = column;
+	}
+	qsort(s->hidden, s->nhidden, sizeof(uint32), compare_columns);
+}
+
+void
+rs_supply_skip(RsSupply *s, Datum item)
+{
+	if (s->skipped == NULL)
+		s->skipped = rs_idmap_create(s->q->r->item_type, s->q->r->item_collation, CurrentMemoryContext);
+	rs_idmap_add(s->skipped, item);
+}
+
+/* Is an item one that this list must not have, or has had? */
+bool
+rs_supply_left_out(const RsSupply *s, Datum item, uint32 column)
+{
+	const RsRules *rules = s->q->rules;
+
+	if (column == RS_NO_ID ? rs_idmap_find(s->q->h->hidden, item) != RS_NO_ID :
+		is_among(column, s->hidden, s->nhidden))
+		return true;
+	return (rules->banned != NULL && rs_idmap_find(rules->banned, item) != RS_NO_ID) ||
+		(s->skipped != NULL && rs_idmap_find(s->skipped, item) != RS_NO_ID);
+}
+
+/* ---- the stages ---- */
+
+/* Readies the funnel's candidates and the new items among them. */
+static void
+ready_candidates(RsSupply *s)
+{
+	RsRequest  *q = s->q;
+	const RsFunnel *f = &q->m->funnel;
+	RsFunnelWork *work = rs_request_funnel(q);
+	RsCandidate *c = palloc_extended(((Size) rs_funnel_most(f, q->h->n) + 1) * sizeof(RsCandidate), MCXT_ALLOC_HUGE);
+	int			n = rs_funnel_candidates(f, work, s->hidden, s->nhidden, c);
+	RsEntry    *fresh;
+	int			nfresh;
+
+	s->candidate = palloc((n + 1) * sizeof(uint32));
+	for (int i = 0; i < n; i++)
+		s->candidate[s->ncandidates++] = c[i].item;
+	rs_funnel_rank(f, work, c, n, NULL);
+	nfresh = rs_fresh_candidates(q, &fresh);
+	rs_entries_grow(&s->ready, n + nfresh);
+	for (int i = 0; i < n; i++)
+	{
+		RsEntry    *e = &s->ready.entry[s->ready.n];
+		Datum		item = rs_model_item(q->m, c[i].item);
+
+		if (rs_supply_left_out(s, item, c[i].item))
+			continue;
+		start_entry(e, item, c[i].item);
+		describe_candidate(q, &c[i], e);
+		e->raw = c[i].score;
+		s->ready.n++;
+	}
+	for (int i = 0; i < nfresh; i++)
+	{
+		RsEntry    *e = &s->ready.entry[s->ready.n];
+
+		if (rs_supply_left_out(s, fresh[i].item, RS_NO_ID))
+			continue;
+		*e = fresh[i];
+		e->raw = rank_entry(q, e);
+		rs_supply_skip(s, e->item);
+		s->ready.n++;
+	}
+	if (nfresh > 0)
+		qsort(s->ready.entry, s->ready.n, sizeof(RsEntry), compare_raw);
+	pfree(c);
+}
+
+/* Does an item come after the last one handed out of all items? */
+static bool
+comes_after(const RsSupply *s, double score, uint32 column)
+{
+	return !s->any || score < s->last_score ||
+		(score == s->last_score && column > s->last_column);
+}
+
+/*
+ * Readies an item of a set, if the model knows it and it has not been handed
+ * out.
+ */
+static void
+ready_item(RsSupply *s, Datum item, const RsEligible *says)
+{
+	uint32		column = rs_model_find(s->q->m, item);
+	RsEntry    *e;
+
+	if (column == RS_NO_ID || rs_supply_left_out(s, item, column) ||
+		is_among(column, s->candidate, s->ncandidates))
+		return;
+	e = rs_entries_grow(&s->ready, 1);
+	start_entry(e, rs_model_item(s->q->m, column), column);
+	score_entry(s, e);
+	if (e->raw == -INFINITY || (s->stage == RS_STAGE_ALL && !comes_after(s, e->raw, column)))
+		return;
+	if (says != NULL)
+		e->says = *says;
+	s->ready.n++;
+}
+
+/* The set is what has been readied. */
+static void
+start_set(RsSupply *s, bool checked)
+{
+	qsort(s->ready.entry, s->ready.n, sizeof(RsEntry), compare_raw);
+	for (int64 i = 0; i < s->ready.n; i++)
+		s->ready.entry[i].raw = Min(s->ready.entry[i].raw, s->last_score);
+	s->stage = RS_STAGE_SET;
+	s->checked = checked;
+	s->next = 0;
+}
+
+/* Makes the items of the call the set. */
+static void
+ready_only(RsSupply *s)
+{
+	for (uint32 i = 0; i < rs_idmap_count(s->q->only); i++)
+		ready_item(s, rs_idmap_datum(s->q->only, i), NULL);
+	start_set(s, false);
+}
+
+/*
+ * Few items meet the conditions: asks the catalog for them, and makes them the
+ * set.  Only where the answer is no matter of k.
+ */
+static bool
+drive_by_catalog(RsSupply *s)
+{
+	RsFound    *found;
+	int			n;
+
+	if (s->tried || !rs_filter_is_filtered(s->q->filter) || s->seen < FEW_SEEN ||
+		s->passed * FEW > s->seen)
+		return false;
+	s->tried = true;
+	n = rs_filter_catalog(s->q->filter, MOST_DRIVEN, &found);
+	if (n < 0)
+		return false;
+	s->ready.n = 0;
+	for (int i = 0; i < n; i++)
+		ready_item(s, found[i].item, &found[i].says);
+	start_set(s, true);
+	return true;
+}
+
+/* Hands out what is ready. */
+static void
+next_ready(RsSupply *s, int64 wanted, RsEntries *out)
+{
+	int64		n = Min(wanted, s->ready.n - s->next);
+
+	memcpy(rs_entries_grow(out, n), s->ready.entry + s->next, n * sizeof(RsEntry));
+	out->n += n;
+	s->next += n;
+}
+
+/* Hands out most popular items. */
+static void
+next_popular(RsSupply *s, int64 wanted, RsEntries *out)
+{
+	const RsFunnel *f = &s->q->m->funnel;
+
+	rs_entries_grow(out, wanted);
+	for (; wanted > 0 && s->next < f->nitems; s->next++)
+	{
+		uint32		column = f->popular[s->next];
+		Datum		item = rs_model_item(s->q->m, column);
+		RsEntry    *e = &out->entry[out->n];
+
+		s->any = true;
+		s->last_score = f->popularity[column];
+		s->last_column = column;
+		if (rs_supply_left_out(s, item, column))
+			continue;
+		start_entry(e, item, column);
+		score_entry(s, e);
+		out->n++;
+		wanted--;
+	}
+}
+
+/* Scores all items; those that must not come, or have come, get -infinity. */
+static void
+score_all(RsSupply *s)
+{
+	RsRequest  *q = s->q;
+
+	rs_score_items(q);
+	for (uint32 i = 0; i < s->ncandidates; i++)
+		q->score[s->candidate[i]] = -INFINITY;
+}
+
+/* Hands out the best of all items after those handed out before. */
+static void
+next_scored(RsSupply *s, int64 wanted, RsEntries *out)
+{
+	RsRequest  *q = s->q;
+	uint32		nitems = q->m->funnel.nitems;
+	uint32		top = (uint32) Min(s->next + wanted, nitems);
+	RsScored   *best = palloc_extended((top + 1) * sizeof(RsScored), MCXT_ALLOC_HUGE);
+	int64		n = rs_topk_float(q->score, nitems, top, best);
+
+	rs_entries_grow(out, Max(n - s->next, 0));
+	for (; s->next < n; s->next++)
+	{
+		uint32		column = best[s->next].id;
+		Datum		item = rs_model_item(q->m, column);
+		RsEntry    *e = &out->entry[out->n];
+
+		s->any = true;
+		s->last_column = column;
+		if (s->scoring == RS_BY_EVIDENCE)
+			s->last_score = best[s->next].score;
+		if (rs_supply_left_out(s, item, column))
+			continue;
+		start_entry(e, item, column);
+		score_entry(s, e);
+		if (s->scoring == RS_BY_RANKER)
+			e->raw = s->last_score = Min(e->raw, s->last_score);
+		out->n++;
+	}
+	if (n < top)
+		s->next = nitems;
+	pfree(best);
+}
+
+/* Readies more of what the model does not know; nothing where that is all. */
+static void
+ready_unknown(RsSupply *s, int64 wanted)
+{
+	RsRequest  *q = s->q;
+	RsFound    *found;
+	int64		had = s->unknown;
+	int			n;
+
+	if (s->windowed)
+		wanted = had + Max(had, UNKNOWN_WINDOW);
+	else
+		wanted += had + rs_idmap_count(q->h->hidden);
+	s->ready.n = 0;
+	s->next = 0;
+	s->unknown = PG_INT32_MAX;
+	n = rs_filter_unknown(q->filter, q->m, q->only,
+						  q->only == NULL ? Min(wanted, PG_INT32_MAX) : PG_INT32_MAX, &found);
+	if (n == wanted && q->only == NULL)
+		s->unknown = n;
+	for (int64 i = had; i < n; i++)
+	{
+		RsEntry    *e;
+
+		if (rs_supply_left_out(s, found[i].item, RS_NO_ID))
+			continue;
+		e = rs_entries_grow(&s->ready, 1);
+		start_entry(e, found[i].item, RS_NO_ID);
+		e->says = found[i].says;
+		e->raw = rs_fresh_score(s->seen > 0, s->last_score);
+		s->ready.n++;
+	}
+}
+
+/* The stage has ended: starts the next one. */
+static void
+next_stage(RsSupply *s)
+{
+	if (s->stage == RS_STAGE_CANDIDATES && drive_by_catalog(s))
+		return;
+	s->ready.n = 0;
+	s->next = 0;
+	s->batch = 0;
+	s->checked = false;
+	switch (s->stage)
+	{
+		case RS_STAGE_CANDIDATES:
+			score_all(s);
+			s->stage = RS_STAGE_ALL;
+			break;
+		case RS_STAGE_SET:
+		case RS_STAGE_ALL:
+			s->stage = RS_STAGE_UNKNOWN;
+			s->checked = true;
+			break;
+		case RS_STAGE_UNKNOWN:
+		case RS_STAGE_END:
+			s->stage = RS_STAGE_END;
+			break;
+	}
+}
+
+/* ---- the doors ---- */
+
+void
+rs_supply_open(RsSupply *s, RsRequest *q, bool windowed)
+{
+	const RsFunnel *f = &q->m->funnel;
+	RsMethod	method = q->policy.method;
+
+	memset(s, 0, sizeof(*s));
+	s->q = q;
+	s->windowed = windowed;
+	s->last_score = INFINITY;
+	read_hidden(s);
+	if (q->h->n == 0 || method == RS_POPULARITY)
+		s->scoring = RS_BY_POPULARITY;
+	else if (method == RS_FUNNEL && f->ranker.nfeatures > 0)
+		s->scoring = RS_BY_RANKER;
+	else
+		s->scoring = RS_BY_EVIDENCE;
+	if (s->scoring == RS_BY_EVIDENCE)
+		score_all(s);
+	s->stage = s->scoring == RS_BY_RANKER ? RS_STAGE_CANDIDATES : RS_STAGE_ALL;
+}
+
+void
+rs_supply_entry(RsSupply *s, Datum item, RsEntry *out)
+{
+	uint32		column = rs_model_find(s->q->m, item);
+
+	start_entry(out, item, column);
+	if (column != RS_NO_ID)
+		score_entry(s, out);
+}
+
+/* How many to hand out next. */
+static int64
+batch_size(RsSupply *s, int64 wanted)
+{
+	if (s->windowed && s->stage != RS_STAGE_ALL)
+		return PG_INT64_MAX;
+	if (s->batch > 0)
+		s->batch = Min(2 * (int64) s->batch, PG_INT32_MAX / 4);
+	else
+		s->batch = s->windowed ? FIRST_WINDOW :
+			(int) Min(Max(FIRST_BATCH, 2 * wanted), PG_INT32_MAX / 4);
+	return Min((int64) s->batch, s->q->m->funnel.nitems + (int64) s->ready.n);
+}
+
+/* A batch of the stage; false where the stage has ended. */
+static bool
+next_of_stage(RsSupply *s, int64 wanted, RsEntries *out)
+{
+	switch (s->stage)
+	{
+		case RS_STAGE_CANDIDATES:
+		case RS_STAGE_SET:
+			if (s->next == s->ready.n)
+				return false;
+			next_ready(s, batch_size(s, wanted), out);
+			return true;
+		case RS_STAGE_ALL:
+			if (s->scoring != RS_BY_RANKER && drive_by_catalog(s))
+				return true;
+			if (s->next >= s->q->m->funnel.nitems)
+				return false;
+			if (s->scoring == RS_BY_POPULARITY)
+				next_popular(s, batch_size(s, wanted), out);
+			else
+				next_scored(s, batch_size(s, wanted), out);
+			return true;
+		case RS_STAGE_UNKNOWN:
+			if (s->unknown == PG_INT32_MAX)
+				return false;
+			ready_unknown(s, wanted);
+			next_ready(s, s->ready.n, out);
+			return true;
+		case RS_STAGE_END:
+			break;
+	}
+	return false;
+}
+
+/* Readies the first stage; what is pinned has been skipped before. */
+static void
+start(RsSupply *s)
+{
+	s->started = true;
+	if (s->q->only != NULL)
+		ready_only(s);
+	else if (s->stage == RS_STAGE_CANDIDATES)
+		ready_candidates(s);
+}
+
+bool
+rs_supply_next(RsSupply *s, int64 wanted, RsEntries *out)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (!s->started)
+		start(s);
+	while (!next_of_stage(s, wanted, out))
+	{
+		if (s->stage == RS_STAGE_END)
+			return false;
+		next_stage(s);
+	}
+	if (out->n > 0 && s->stage != RS_STAGE_ALL)
+		s->last_score = Min(s->last_score, out->entry[out->n - 1].raw);
+	s->seen += out->n;
+	return true;
+}
