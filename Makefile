@@ -5,7 +5,7 @@ EXTVERSION = 0.1.0
 MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
-KERNEL = $(patsubst %,src/kernel/%.o,als als_cg bots bpr cooccurrence cooccurrence_cap csr \
+KERNEL = $(patsubst %,src/kernel/%.o,ab als als_cg bots bpr cooccurrence cooccurrence_cap csr \
 	explicit feature fold_in funnel funnel_feature funnel_open group history index index_search \
 	linear linear_calibrate linear_loss linear_newton merge metric rank rank_list rating rerank \
 	returns score select simd stats topk window)
@@ -16,7 +16,7 @@ COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/eligible.o src/fil
 	src/owner.o src/plan.o src/reason.o src/registry.o src/stream.o
 
 # recsys.so: every SQL-declared function; links no BLAS
-OBJS = $(COMMON) src/recsys.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
+OBJS = $(COMMON) src/recsys.o src/ab.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
 	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/list.o src/supply.o \
 	src/fresh.o src/rules.o src/score.o src/serve.o src/log.o src/request_id.o src/feature_name.o src/replay.o src/replay_list.o src/image_door.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
@@ -32,12 +32,12 @@ TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o s
 	src/train/store.o src/train/write.o src/train/progress.o src/train/stop.o src/train/skew.o src/train/tune.o src/train/warm.o
 
 # the install script is the parts in this order
-SQL_PARTS = head registry array als metric top_k cooccurrence check interaction definition \
+SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition \
 	rules policy quality detect_bots train progress estimate evaluate retrain batch tune serve log demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
-REGRESS = extension array als metric top_k definition interaction quality detect_bots demo_shop \
+REGRESS = extension array als metric ab top_k definition interaction quality detect_bots demo_shop \
 	cleaning train ratings bpr cooccurrence reproduce evaluate tune recommend serve replay batch rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
