@@ -18,7 +18,7 @@ COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/eligible.o src/fil
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) src/recsys.o src/ab.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
 	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/list.o src/supply.o \
-	src/fresh.o src/rules.o src/score.o src/serve.o src/log.o src/request_id.o src/feature_name.o src/replay.o src/replay_list.o src/image_door.o \
+	src/fresh.o src/rules.o src/score.o src/experiment.o src/serve.o src/log.o src/request_id.o src/feature_name.o src/replay.o src/replay_list.o src/image_door.o \
 	src/similar.o src/demo_shop.o src/demo_shop_title.o \
 	src/demo_shop_world.o src/demo_shop_event.o
 
@@ -33,7 +33,7 @@ TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o s
 
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition \
-	rules policy quality detect_bots train progress estimate evaluate retrain batch tune serve log demo_shop
+	rules policy quality detect_bots train progress estimate evaluate retrain batch tune serve log experiment experiment_control experiment_metric experiment_report demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
