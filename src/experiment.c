@@ -94,9 +94,8 @@ static const char *const experiments_query =
 " ORDER BY e.experiment_id, v.variant COLLATE \"C\"";
 
 RsExperiment *
-rs_experiments(const RsRecommender *r, const char *name, int *n)
+rs_experiments(const RsRecommender *r, const char *name, MemoryContext context, int *n)
 {
-	MemoryContext context = CurrentMemoryContext;
 	MemoryContext old;
 	Oid			argtypes[] = {NAMEOID, NAMEOID};
 	Oid			types[] = {INT8OID, TEXTOID, FLOAT8OID, FLOAT8OID, TEXTOID, NAMEOID, INT4OID, FLOAT8OID};
@@ -214,7 +213,7 @@ rs_assignment(const RsRecommender *r, const char *unit, int64 *id)
 {
 	int			n;
 	int			length = (int) strlen(unit);
-	RsExperiment *all = rs_experiments(r, NULL, &n);
+	RsExperiment *all = rs_experiments(r, NULL, CurrentMemoryContext, &n);
 	const RsVariant *v = n > 0 ? read_override(r, all, n, unit, length, id) : NULL;
 
 	for (int i = 0; i < n && v == NULL; i++)
@@ -277,9 +276,9 @@ copy_text(Datum value)
 }
 
 static void
-load_overrides(Assigner *a)
+load_overrides(Assigner *a, const RsRecommender *r)
 {
-	int			rows = select_overrides(a->r, "o.experiment_id = $1", "o.unit", INT8OID, Int64GetDatum(a->e->id));
+	int			rows = select_overrides(r, "o.experiment_id = $1", "o.unit", INT8OID, Int64GetDatum(a->e->id));
 	MemoryContext old = MemoryContextSwitchTo(a->context);
 
 	a->noverrides = rows <= MOST_OVERRIDES ? rows : -1;
@@ -319,7 +318,7 @@ static void
 load(Assigner *a, Name recommender, Name experiment)
 {
 	Snapshot	s = GetActiveSnapshot();
-	MemoryContext old = CurrentMemoryContext;
+	RsRecommender *r;
 
 	a->r = NULL;				/* until all is read */
 	MemoryContextReset(a->context);
@@ -332,18 +331,13 @@ load(Assigner *a, Name recommender, Name experiment)
 	a->running_sub = s->subxcnt;
 	a->command = s->curcid;
 	a->noverrides = 0;
-	MemoryContextSwitchTo(a->context);
-	{
-		RsRecommender *r = rs_registry_get(NameStr(*recommender), a->context);
-
-		a->e = rs_experiments(r, NameStr(*experiment), &a->n);
-		if (a->n == 0)
-			check_experiment(a);
-		a->r = r;
-	}
-	MemoryContextSwitchTo(old);
+	r = rs_registry_get(NameStr(*recommender), a->context);
+	a->e = rs_experiments(r, NameStr(*experiment), a->context, &a->n);
+	if (a->n == 0)
+		check_experiment(a);
 	if (a->n > 0)
-		load_overrides(a);
+		load_overrides(a, r);
+	a->r = r;
 }
 
 static bool

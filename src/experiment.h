@@ -34,9 +34,9 @@ extern double rs_bucket(const char *salt, const char *unit, int unit_length);
 
 /*
  * The experiments of a recommender that run: all, or the one of a name.  Needs
- * a connection to SPI; lives in the current context.
+ * a connection to SPI; lives in the given context.
  */
-extern RsExperiment *rs_experiments(const RsRecommender *r, const char *name, int *n);
+extern RsExperiment *rs_experiments(const RsRecommender *r, const char *name, MemoryContext context, int *n);
 
 /* the arm by the hashes alone; NULL = not in the experiment */
 extern const RsVariant *rs_experiment_arm(const RsRecommender *r, const RsExperiment *e,

@@ -254,7 +254,7 @@ BEGIN
 		AS t (variant text, units int8, crossed int8, items int8, latest timestamptz, moments float8[]);
 	m := found.moments;
 	units_per_day := coalesce(found.units, 0) * e.traffic / days;
-	note := format('%s of the %s days before %s', CASE WHEN logged THEN 'requests' ELSE 'users with an interaction' END, days, until AT TIME ZONE 'UTC');
+	note := format('%s of the %s days before %s', CASE WHEN logged THEN 'requests' ELSE 'users with an interaction' END, days, to_char(until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI"Z"'));
 	SELECT CASE WHEN k.kind = 'ratio' THEN m[2] / nullif(m[5 - 1], 0) ELSE m[2] END,
 		sqrt(CASE WHEN k.kind = 'ratio' THEN (m[3] - 2 * m[2] / nullif(m[4], 0) * m[6] + (m[2] / nullif(m[4], 0)) ^ 2 * m[5]) / nullif(m[4], 0) ^ 2
 			WHEN m[5] > 0 THEN m[3] - m[6] ^ 2 / m[5] ELSE m[3] END)

@@ -128,7 +128,7 @@ DECLARE
 BEGIN
 	IF ratio < 0.001 THEN
 		verdict := 'invalid: sample ratio mismatch';
-		reason := format('units are not in the ratio of the weights (p = %s): something makes arms lose or gain units, and no difference can be trusted', to_char(ratio, 'FM0.0EEEE'));
+		reason := format('units are not in the ratio of the weights (p = %s): something makes arms lose or gain units, and no difference can be trusted', trim(to_char(ratio, '9.9EEEE')));
 	ELSIF crossed > 0.001 * units THEN
 		verdict := 'invalid: units in two arms';
 		reason := format('%s of %s units have seen two arms, more than 0.1 %%', crossed, units);
