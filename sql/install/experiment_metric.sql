@@ -221,7 +221,7 @@ COMMENT ON FUNCTION recsys._past_exposed(recsys.experiment, timestamptz, timesta
 CREATE FUNCTION recsys.experiment_power(recommender name, experiment name, power float8 DEFAULT 0.8)
 	RETURNS TABLE (metric text, baseline float8, deviation float8, minimum_effect float8, units_needed int8,
 		units_per_day float8, days_needed float8, detectable_effect float8, note text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
 	e recsys.experiment;
@@ -241,6 +241,7 @@ BEGIN
 	metric := e.primary_metric;
 	minimum_effect := e.minimum_effect;
 	days := greatest(e.minimum_days, 1);
+	-- the log is large, and what is known of a new experiment's part of it is not: no plan that bets on few rows
 	PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
 	SELECT t.until INTO until FROM recsys._query_as_owner(recommender, format(
 		'SELECT max(i.interacted_at) FROM %I.interaction i WHERE i.interacted_at <= now()', recommender)) AS t (until timestamptz);

@@ -49,7 +49,7 @@ COMMENT ON FUNCTION recsys._experiment_exposed(recsys.experiment, timestamptz, t
 
 CREATE FUNCTION recsys._experiment_results(e recsys.experiment, as_of timestamptz)
 	RETURNS TABLE (result recsys.experiment_result, crossed int8, latest timestamptz)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
 	shown_until timestamptz := least(as_of, e.stopped_at);
@@ -64,6 +64,7 @@ DECLARE
 	found jsonb := '{}';
 	ratio float8;
 BEGIN
+	-- the log is large, and what is known of a new experiment's part of it is not: no plan that bets on few rows
 	PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
 	FOR arm IN SELECT t.* FROM recsys._query_as_owner(e.recommender,
 			recsys._experiment_query(e, metrics, recsys._experiment_exposed(e, shown_until, as_of), e.started_at - interval '1 hour', shown_until, as_of))

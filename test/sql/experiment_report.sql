@@ -37,7 +37,10 @@ FROM generate_series(1, 1200) u WHERE (u * 13) % 17 < CASE recsys.assign('abr', 
 INSERT INTO abr_event SELECT u, (u + 30) % 50, 'view', '2026-01-26Z'::timestamptz + u * interval '1 minute' + (u % 6 + 0.5) * interval '1 day', 1 FROM generate_series(1, 1200, 2) u;
 
 -- by plain SQL
-CREATE VIEW abr_unit AS
+CREATE INDEX ON abr.exposure (user_id);
+CREATE INDEX ON abr_event (reader, book, at);
+ANALYZE abr.exposure, abr_event;
+CREATE TABLE abr_unit AS
 SELECT u.reader, recsys.assign('abr', 'test', u.reader::text) AS variant, '2026-01-26Z'::timestamptz + u.reader * interval '1 minute' AS at,
 	(SELECT count(*) FROM abr_event e WHERE e.reader = u.reader AND e.what = 'buy' AND e.at >= '2026-01-26Z'::timestamptz + u.reader * interval '1 minute' AND e.at < '2026-01-29Z'::timestamptz + u.reader * interval '1 minute') AS bought,
 	(SELECT coalesce(sum(e.price), 0) FROM abr_event e WHERE e.reader = u.reader AND e.what = 'buy' AND e.at >= '2026-01-26Z'::timestamptz + u.reader * interval '1 minute' AND e.at < '2026-01-29Z'::timestamptz + u.reader * interval '1 minute') AS spent,
@@ -150,6 +153,5 @@ DELETE FROM abr_event;
 SELECT policy, verdict, experiment_id = :id AS id FROM recsys._experiment_verdict('abr', 'test');
 SELECT DISTINCT verdict FROM recsys.experiment_report('abr', 'test');
 SELECT state, verdict FROM recsys.experiment WHERE experiment = 'test';
-DROP VIEW abr_unit;
 SELECT recsys.drop_recommender('abr');
 SELECT count(*) AS results FROM recsys.experiment_result;
