@@ -206,7 +206,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	e recsys.experiment;
-	at timestamptz := coalesce(as_of, now());
+	at timestamptz;
 	results recsys.experiment_result[];
 	crossed int8;
 BEGIN
@@ -215,9 +215,11 @@ BEGIN
 	IF e.state = 'draft' THEN
 		RAISE EXCEPTION 'experiment "%" is draft: there is nothing to report', experiment
 			USING ERRCODE = '55000', HINT = format('SELECT recsys.start_experiment(%L, %L) starts it.', recommender, experiment);
-	ELSIF at < e.started_at OR at > now() THEN
-		RAISE EXCEPTION 'as_of is %, must lie between the start of the experiment at % and now', at, e.started_at USING ERRCODE = '22023';
+	ELSIF as_of < e.started_at OR as_of > now() THEN
+		RAISE EXCEPTION 'as_of is %, must lie between the start of the experiment at % and now', as_of, e.started_at USING ERRCODE = '22023';
 	END IF;
+	-- which the present transaction may have set
+	at := coalesce(as_of, greatest(now(), e.started_at, e.stopped_at));
 	SELECT array_agg(r.result), max(r.crossed), max(r.latest) INTO results, crossed, fresh_until FROM recsys._experiment_results(e, at) r;
 	IF e.state = 'decided' THEN
 		verdict := e.verdict;
@@ -260,7 +262,7 @@ BEGIN
 		-- of the report that the verdict is from
 		SELECT array_agg(r) INTO results FROM recsys.experiment_result r
 		WHERE r.experiment_id = experiment_id AND r.computed_at = (SELECT max(l.computed_at) FROM recsys.experiment_result l
-			WHERE l.experiment_id = experiment_id AND l.computed_at <= coalesce(e.decided_at, now()));
+			WHERE l.experiment_id = experiment_id AND l.computed_at <= coalesce(e.decided_at, 'infinity'));
 		SELECT v.policy INTO policy FROM recsys.variant v
 		WHERE v.experiment_id = experiment_id AND v.variant = recsys._experiment_winner(e, results);
 	END IF;
