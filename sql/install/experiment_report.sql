@@ -54,7 +54,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET 
 DECLARE
 	shown_until timestamptz := least(as_of, e.stopped_at);
 	arms int4 := (SELECT count(*) - 1 FROM recsys.variant v WHERE v.experiment_id = e.experiment_id);
-	known int8 := (SELECT m.items FROM recsys.recommender r JOIN recsys.model m ON m.model_id = r.live_model_id WHERE r.recommender = e.recommender);
+	known int8 := (recsys._experiment_model(e.recommender)).items;
 	metrics text[] := (SELECT array_agg(k.metric) FROM recsys._experiment_metrics(e) k);
 	control record;
 	arm record;

@@ -67,7 +67,7 @@ END $$;
 
 -- a row for each to run; each in its own transaction
 SELECT format('CALL sim.run(%s, %L, %s, %s, %s)', row_number() OVER (), p.effect, p.lift, :units, p.lost)
-FROM (VALUES ('none', 0.0, 0.4, 0.0), ('planted lift', 0.5, 0.35, 0.0), ('planted loss', -0.4, 0.15, 0.0), ('none, arm loses units', 0.0, 0.1, 0.15)) p (effect, lift, share, lost),
+FROM (VALUES ('none', 0.0, 0.4, 0.0), ('planted lift', 0.5, 0.35, 0.0), ('planted loss', -0.4, 0.15, 0.0), ('none, arm loses units', 0.0, 0.1, 0.25)) p (effect, lift, share, lost),
 	generate_series(1, greatest(2, (:experiments * p.share)::int)) g
 \gexec
 
