@@ -129,10 +129,11 @@ shown AS MATERIALIZED (
 		count(*) FILTER (WHERE c.at IS NOT NULL AND EXISTS (SELECT FROM unnest(c.at) t
 			WHERE t >= e.requested_at AND t < e.requested_at + %5$L::interval)) AS clicks,
 		count(*) FILTER (WHERE e.source = 'popularity') AS fallback,
-		sum(-ln(p.users / %6$L::float8) / ln(2::float8)) AS novelty, count(p.users) AS known
+		sum(p.bits) AS novelty, count(p.bits) AS known
 	FROM exposed x JOIN %1$I.exposure e ON e.unit = x.unit AND e.requested_at >= x.exposed_at
 	LEFT JOIN clicked c ON c.user_id = e.user_id AND c.item_id = e.item_id
-	LEFT JOIN (SELECT p.item_id, p.users FROM %1$I.popularity p WHERE p.model_id = %7$L::int8 AND p.users > 0) p ON p.item_id = e.item_id
+	LEFT JOIN (SELECT p.item_id, -ln(p.users / %6$L::float8) / ln(2::float8) AS bits FROM %1$I.popularity p
+		WHERE p.model_id = %7$L::int8 AND p.users > 0 OFFSET 0) p ON p.item_id = e.item_id
 	WHERE e.requested_at >= %2$L AND e.requested_at < %3$L
 	GROUP BY GROUPING SETS ((x.n), (x.variant, e.item_id)))$q$,
 		e.recommender, since, shown_until, as_of, e.attribution_seconds * interval '1 second', coalesce(m.users, 1), coalesce(m.model_id, 0));

@@ -20,8 +20,8 @@ BEGIN
 		difference := t[2] - c[2];
 		error := sqrt(c[3] / c[1] + t[3] / t[1]);
 	END IF;
-	-- the interval rests on the central limit theorem
-	IF error > 0 AND c[1] >= 100 AND t[1] >= 100 THEN
+	-- the interval rests on the central limit theorem, and not on rounding
+	IF error > 1e-9 * abs(CASE kind WHEN 'ratio' THEN c[2] / c[4] ELSE c[2] END) AND c[1] >= 100 AND t[1] >= 100 THEN
 		SELECT s.lower, s.upper, least(1, s.p_value * arms) INTO lower, upper, p_value
 		FROM recsys.sequential_interval(difference, error, (c[1] + t[1])::int8, alpha / arms, planned) s;
 	END IF;

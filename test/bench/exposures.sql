@@ -4,8 +4,8 @@
 SET client_min_messages = warning;
 CREATE SCHEMA big;
 CREATE TABLE big.event (who int8, what int4, at timestamptz, much float8);
-INSERT INTO big.event SELECT n % (:exposures / 50), (n * 7919) % 20000, '2025-12-01Z'::timestamptz + n * interval '1 second', n % 9
-FROM generate_series(1, :exposures / 10) n;
+INSERT INTO big.event SELECT n % (:exposures / 50), ((n * 7919) % 20000)::int4, '2025-12-01Z'::timestamptz + n * interval '1 second', n % 9
+FROM generate_series(1::int8, :exposures / 10) n;
 CREATE INDEX ON big.event (who, at);
 CREATE INDEX ON big.event (what, at);
 SELECT recsys.create_recommender('loaded', 'big.event', 'who', 'what', 'at', 'much', settings => '{"rules": {"bots": false}}', repeatable => true) \g /dev/null
@@ -16,7 +16,7 @@ SELECT recsys.create_experiment('loaded', 'large', '[{"variant": "control", "pol
 	traffic => 1, minimum_effect => 0.02) \g /dev/null
 SELECT recsys.start_experiment('loaded', 'large') \g /dev/null
 UPDATE recsys.experiment SET started_at = '2026-02-01Z' WHERE experiment = 'large';
-CREATE TEMP TABLE arm AS SELECT u, recsys.assign('loaded', 'large', u::text) AS variant FROM generate_series(0, :exposures / 50 - 1) u;
+CREATE TEMP TABLE arm AS SELECT u, recsys.assign('loaded', 'large', u::text) AS variant FROM generate_series(0::int8, :exposures / 50 - 1) u;
 INSERT INTO loaded.request
 SELECT '2026-02-01Z'::timestamptz + (n * 5 + u % 5) * interval '1 day' + u * interval '100 milliseconds',
 	(lpad(to_hex(u), 8, '0') || '-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, u::text, u, false, 'home', 10, NULL, 'popularity', 1, 1, 1, 'none',
