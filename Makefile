@@ -5,40 +5,37 @@ EXTVERSION = 0.1.0
 MODULE_big = recsys
 
 # PostgreSQL-free kernels, in both libraries
-KERNEL = $(patsubst %,src/kernel/%.o,ab als als_cg bots bpr cooccurrence cooccurrence_cap csr \
+KERNEL = $(patsubst %,src/kernel/%.o,ab als als_cg bots bpr cooccurrence cooccurrence_cap cosine csr \
 	explicit feature fold_in funnel funnel_feature funnel_open group history index index_search \
 	linear linear_calibrate linear_loss linear_newton merge metric rank rank_list rating rerank \
 	returns score select simd stats topk window)
 
 # both libraries need these rooms; each links its own copy, hidden
-COMMON = $(KERNEL) src/argument.o src/array.o src/cache.o src/eligible.o src/filter.o \
-	src/history.o src/id_type.o src/idmap.o src/image.o src/image_build.o src/image_file.o src/image_parts.o \
-	src/owner.o src/plan.o src/reason.o src/registry.o src/stream.o
+COMMON = $(KERNEL) $(patsubst %,src/%.o,argument array cache eligible entry filter fresh history \
+	id_type idmap image image_build image_file image_parts image_users left_out list list_row owner \
+	plan reason registry request rules score served stream supply)
 
 # recsys.so: every SQL-declared function; links no BLAS
-OBJS = $(COMMON) src/recsys.o src/ab.o src/als.o src/cooccurrence.o src/item.o src/metric.o src/top_k.o \
-	src/definition.o src/report.o src/run.o src/progress.o src/train_door.o src/recommend.o src/list.o src/supply.o \
-	src/fresh.o src/rules.o src/score.o src/experiment.o src/serve.o src/log.o src/request_id.o src/feature_name.o src/replay.o src/replay_list.o src/image_door.o \
-	src/similar.o src/demo_shop.o src/demo_shop_title.o \
-	src/demo_shop_world.o src/demo_shop_event.o
+OBJS = $(COMMON) $(patsubst %,src/%.o,recsys ab als cooccurrence item metric top_k definition report run \
+	progress train_door image_door recommend experiment serve log request_id feature_name replay replay_list \
+	explain similar users questions demo_shop demo_shop_title demo_shop_world demo_shop_event)
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
-TRAIN_OBJS = $(COMMON) src/train/train.o src/train/policy.o src/train/loader.o src/train/estimate.o \
-	src/train/bots.o src/train/split.o src/train/matrix.o src/train/team.o \
-	src/train/parts.o src/train/als_job.o src/train/factors.o src/train/explicit.o src/train/bpr.o \
-	src/train/neighbors.o src/train/facts.o src/train/view.o src/train/learn.o src/train/plan.o \
-	src/train/lister.o src/train/targets.o src/train/evaluate.o src/train/outcome.o src/train/ratings.o \
-	src/train/model.o src/train/batch.o src/train/batch_job.o src/train/batch_users.o \
-	src/train/store.o src/train/write.o src/train/progress.o src/train/stop.o src/train/skew.o src/train/tune.o src/train/warm.o
+TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train policy loader estimate bots split matrix team \
+	parts als_job factors explicit bpr neighbors facts view learn plan lister targets evaluate outcome \
+	ratings model batch batch_job batch_users batch_rows batch_single store write progress stop skew \
+	tune warm)
 
 # the install script is the parts in this order
-SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition \
-	rules policy quality detect_bots train progress estimate evaluate retrain batch tune serve log experiment experiment_control experiment_metric experiment_report demo_shop
+SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition rules \
+	policy quality detect_bots train progress estimate evaluate retrain batch tune explain serve log \
+	questions experiment experiment_control experiment_metric experiment_report demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric ab top_k definition interaction quality detect_bots demo_shop \
-	cleaning train ratings bpr cooccurrence reproduce evaluate tune recommend serve replay experiment experiment_report batch rights abuse badinput
+	cleaning train ratings bpr cooccurrence reproduce evaluate ranker tune recommend questions rules \
+	explain serve replay experiment experiment_report batch rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys

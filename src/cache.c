@@ -14,10 +14,7 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
@@ -27,36 +24,32 @@
 #include "utils/syscache.h"
 
 #include "image.h"
-#include "plan.h"
 
-#define KEPT_MODELS		4
+#define KEPT_MODELS		8		/* items and users of each count as two */
 #define OPTIONAL_TABLE	3		/* item_attribute: no facts without it */
 
 /* advisory locks of our own: the server's functions use 1 and 2 here */
 #define LOCK_IMAGE		3
 
-typedef struct Kept
-{
-	RsModel    *m;
-	bool		uncommitted;	/* of a transaction that had not committed */
-} Kept;
-
 /* most recently used first */
-static Kept kept[KEPT_MODELS];
+static RsModel *kept[KEPT_MODELS];
 
 /* ---- rights ---- */
 
 /*
- * Whether the caller sees all of the model's tables; errors if it may not read
- * them at all.
+ * Whether the caller sees all of the tables that an image is made from; errors
+ * if it may not read them at all.
  */
 static bool
-sees_everything(const RsRecommender *r)
+sees_everything(const RsRecommender *r, const RsImageKey *key)
 {
-	static const char *const tables[] = {"popularity", "item_factor", "item_neighbor", "item_attribute"};
+	static const char *const of_items[] = {"popularity", "item_factor", "item_neighbor", "item_attribute"};
+	static const char *const of_users[] = {"user_factor"};
+	const char *const *tables = key->side == RS_IMAGE_USERS ? of_users : of_items;
+	int			n = key->side == RS_IMAGE_USERS ? lengthof(of_users) : lengthof(of_items);
 	bool		all = true;
 
-	for (int i = 0; i < (int) lengthof(tables); i++)
+	for (int i = 0; i < n; i++)
 	{
 		Oid			table = get_relname_relid(tables[i], r->schema_oid);
 		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
@@ -137,12 +130,20 @@ copy_model(const RsImageParts *p, MemoryContext parent)
 	return rs_image_attach(memory, context);
 }
 
+static RsImageParts *
+build_image(RsRecommender *r, const RsImageKey *key, const RsModel *of, bool partial)
+{
+	if (key->side == RS_IMAGE_USERS)
+		return rs_image_build_users(r, key, of, partial);
+	return rs_image_build(r, key, partial);
+}
+
 /*
  * Makes the image, for all backends where may_share and it can be had.  One
  * backend makes it, the others that need it wait.
  */
 static RsModel *
-make_model(RsRecommender *r, const RsImageKey *key, bool may_share)
+make_model(RsRecommender *r, const RsImageKey *key, const RsModel *of, bool may_share)
 {
 	MemoryContext parent = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(parent, "recsys image", ALLOCSET_DEFAULT_SIZES);
@@ -159,7 +160,7 @@ make_model(RsRecommender *r, const RsImageKey *key, bool may_share)
 	if (m == NULL)
 	{
 		MemoryContextSwitchTo(context);
-		p = rs_image_build(r, key, false);
+		p = build_image(r, key, of, false);
 		if (may_share)
 			rs_image_sweep(r, key);
 		MemoryContextSwitchTo(parent);
@@ -176,11 +177,11 @@ make_model(RsRecommender *r, const RsImageKey *key, bool may_share)
 
 /* The model as this caller sees it, until the given context goes. */
 static RsModel *
-read_partial(RsRecommender *r, const RsImageKey *key, MemoryContext until)
+read_partial(RsRecommender *r, const RsImageKey *key, const RsModel *of, MemoryContext until)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "recsys image", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	RsModel    *m = copy_model(rs_image_build(r, key, true), until);
+	RsModel    *m = copy_model(build_image(r, key, of, true), until);
 
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
@@ -228,10 +229,10 @@ use_model(RsModel *m, MemoryContext until)
 static void
 drop_kept(int place)
 {
-	RsModel    *m = kept[place].m;
+	RsModel    *m = kept[place];
 
-	memmove(&kept[place], &kept[place + 1], (KEPT_MODELS - 1 - place) * sizeof(Kept));
-	kept[KEPT_MODELS - 1].m = NULL;
+	memmove(&kept[place], &kept[place + 1], (KEPT_MODELS - 1 - place) * sizeof(RsModel *));
+	kept[KEPT_MODELS - 1] = NULL;
 	if (m != NULL)
 	{
 		m->kept = false;
@@ -247,210 +248,86 @@ static void
 drop_removed(void)
 {
 	for (int i = KEPT_MODELS - 1; i >= 0; i--)
-		if (kept[i].m != NULL && kept[i].m->shared && !rs_image_exists(&kept[i].m->image->key))
+		if (kept[i] != NULL && kept[i]->shared && !rs_image_exists(&kept[i]->image->key))
 			drop_kept(i);
 }
 
 /* Puts a new model first; the one that falls off the end is let go. */
 static void
-keep_model(RsModel *m, bool uncommitted)
+keep_model(RsModel *m)
 {
 	drop_kept(KEPT_MODELS - 1);
-	memmove(&kept[1], &kept[0], (KEPT_MODELS - 1) * sizeof(Kept));
+	memmove(&kept[1], &kept[0], (KEPT_MODELS - 1) * sizeof(RsModel *));
 	MemoryContextSetParent(m->context, TopMemoryContext);
 	m->kept = true;
-	kept[0].m = m;
-	kept[0].uncommitted = uncommitted;
+	kept[0] = m;
 }
 
 /*
  * uncommitted: the present transaction has made the model.  Should it roll
- * back, nobody would remove the image that others shared.
+ * back, nobody would remove the image that others shared.  of: where the image
+ * is one of users, their model.
  */
 static RsModel *
-get_model(RsRecommender *r, const RsImageKey *key, bool uncommitted, MemoryContext until)
+get_model(RsRecommender *r, const RsImageKey *key, const RsModel *of,
+		  bool uncommitted, MemoryContext until)
 {
 	RsModel    *m;
 
-	if (!sees_everything(r))
-		return read_partial(r, key, until);
-	for (int i = 0; i < KEPT_MODELS && kept[i].m != NULL; i++)
+	if (!sees_everything(r, key))
 	{
-		Kept		found = kept[i];
-
-		if (memcmp(&found.m->image->key, key, sizeof(*key)) != 0)
+		m = read_partial(r, key, of, until);
+		m->uncommitted = uncommitted;
+		return m;
+	}
+	for (int i = 0; i < KEPT_MODELS && kept[i] != NULL; i++)
+	{
+		m = kept[i];
+		if (memcmp(&m->image->key, key, sizeof(*key)) != 0)
 			continue;
-		if (found.uncommitted && !uncommitted)
+		if (m->uncommitted && !uncommitted)
 		{
 			drop_kept(i);
 			break;
 		}
-		memmove(&kept[1], &kept[0], i * sizeof(Kept));
-		kept[0] = found;
-		return use_model(found.m, until);
+		memmove(&kept[1], &kept[0], i * sizeof(RsModel *));
+		kept[0] = m;
+		return use_model(m, until);
 	}
 	drop_removed();
 	/* below the caller's context, so that an error leaves nothing */
 	m = uncommitted ? NULL : map_model(key);
 	if (m == NULL)
-		m = make_model(r, key, !uncommitted);
-	keep_model(m, uncommitted);
+		m = make_model(r, key, of, !uncommitted);
+	m->uncommitted = uncommitted;
+	keep_model(m);
 	return use_model(m, until);
 }
 
-/* ---- which model ---- */
-
-/* The live model, and the live policy as it is now. */
-static const char *const live_query =
-"SELECT m.model_id, m.nonce, m.xmin, m.method, p.version, (p.settings -> 'rules')::text"
-" FROM recsys.model m LEFT JOIN recsys.policy p"
-" ON p.recommender = m.recommender AND p.policy = $3 AND p.retired_at IS NULL"
-" WHERE m.model_id = $1 AND m.recommender = $2";
-
-/*
- * The newest model of a policy; else the live one, if it has been trained with
- * the policy's settings, rules aside, as one of its parts.
- */
-static const char *const policy_query =
-"SELECT m.model_id, m.nonce, m.xmin, CASE WHEN m.policy = p.policy THEN m.method ELSE p.method END,"
-" p.version, (p.settings -> 'rules')::text"
-" FROM recsys.policy p LEFT JOIN LATERAL ("
-"  SELECT m.model_id, m.nonce, m.xmin, m.policy, m.method FROM recsys.model m"
-"  WHERE m.recommender = p.recommender AND m.status = 'ready'"
-"  AND (m.policy = p.policy"
-"   OR m.model_id = $1 AND m.parameters -> 'settings' @> (p.settings - 'rules'))"
-"  ORDER BY m.policy = p.policy DESC, m.model_id DESC LIMIT 1) m ON true"
-" WHERE p.recommender = $2 AND p.policy = $3 AND p.retired_at IS NULL";
-
-/* A value of the row just read; whether it is NULL where that may be. */
-static Datum
-get_value(int column, bool *isnull)
+RsModel *
+rs_model_get(RsRecommender *r, const RsImageKey *key, bool uncommitted, MemoryContext until)
 {
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, isnull);
+	return get_model(r, key, NULL, uncommitted, until);
 }
 
 /*
- * What the row just read says of a policy and its model; whether the
- * transaction has made the model itself.
+ * Makes the image of a committed model, for others to find.  Nothing where it
+ * is there, or cannot be shared.
  */
-static bool
-take_model(RsPolicyRow *row, RsImageKey *key)
+void
+rs_model_make(RsRecommender *r, const RsImageKey *key)
 {
-	bool		isnull;
-	Datum		value;
-	bool		uncommitted;
-
-	key->model_id = DatumGetInt64(rs_spi_value(0, 1));
-	key->nonce = DatumGetInt64(rs_spi_value(0, 2));
-	uncommitted = TransactionIdIsCurrentTransactionId(DatumGetTransactionId(rs_spi_value(0, 3)));
-	row->method = rs_method(TextDatumGetCString(rs_spi_value(0, 4)));
-	value = get_value(5, &isnull);
-	row->version = isnull ? 0 : DatumGetInt32(value);
-	value = get_value(6, &isnull);
-	row->rules = isnull ? NULL : TextDatumGetCString(value);
-	SPI_freetuptable(SPI_tuptable);
-	return uncommitted;
-}
-
-/*
- * The model that a policy scores with now, and whether the transaction has
- * made it itself.
- */
-static bool
-find_model(RsRecommender *r, Name policy, RsPolicyRow *row, RsImageKey *key)
-{
-	Oid			argtypes[] = {INT8OID, NAMEOID, NAMEOID};
-	Oid			types[] = {INT8OID, INT8OID, XIDOID, TEXTOID, INT4OID, TEXTOID};
-	Datum		args[3];
-	bool		isnull;
-
-	if (policy == NULL && r->live_model_id == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("recommender \"%s\" has no published model", NameStr(r->name)),
-				 errhint("CALL recsys.retrain(%s);", quote_literal_cstr(NameStr(r->name)))));
-	memset(row, 0, sizeof(*row));
-	row->name = policy == NULL ? r->live_policy : *policy;
-	args[0] = Int64GetDatum(r->live_model_id);
-	args[1] = NameGetDatum(&r->name);
-	args[2] = NameGetDatum(&row->name);
-	if (rs_spi_select(policy == NULL ? live_query : policy_query, lengthof(argtypes), argtypes, args, lengthof(types), types) == 0)
-	{
-		if (policy == NULL)
-			elog(ERROR, "could not read model " INT64_FORMAT, r->live_model_id);
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("policy \"%s\" of recommender \"%s\" does not exist",
-						NameStr(*policy), NameStr(r->name)),
-				 errhint("SELECT policy FROM recsys.policy WHERE recommender = %s lists them.",
-						 quote_literal_cstr(NameStr(r->name)))));
-	}
-	(void) get_value(1, &isnull);
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("policy \"%s\" of recommender \"%s\" has no model yet",
-						NameStr(row->name), NameStr(r->name)),
-				 errhint("CALL recsys.retrain(%s, policy => %s);",
-						 quote_literal_cstr(NameStr(r->name)), quote_literal_cstr(NameStr(row->name)))));
-	return take_model(row, key);
-}
-
-/* The model of a key whose model and nonce have been found. */
-static RsModel *
-open_model(RsRecommender *r, RsImageKey *key, bool uncommitted, MemoryContext until)
-{
-	key->database = MyDatabaseId;
-	key->schema = r->schema_oid;
-	key->item_type = r->item_type;
-	key->item_collation = r->item_collation;
-	return get_model(r, key, uncommitted, until);
+	if (sees_everything(r, key) && !rs_image_exists(key))
+		MemoryContextDelete(make_model(r, key, NULL, true)->context);
 }
 
 RsModel *
-rs_model_read(RsRecommender *r, Name policy, RsPolicyRow *row, MemoryContext until)
+rs_model_users(RsRecommender *r, const RsModel *m)
 {
-	RsImageKey	key = {0};
-	bool		uncommitted = find_model(r, policy, row, &key);
+	RsImageKey	key = m->image->key;
 
-	return open_model(r, &key, uncommitted, until);
-}
-
-/* A version of a policy, with a model that may be of another version. */
-static const char *const logged_query =
-"SELECT m.model_id, m.nonce, m.xmin, CASE WHEN m.policy = p.policy THEN m.method ELSE p.method END,"
-" p.version, (p.settings -> 'rules')::text"
-" FROM recsys.policy p, recsys.model m"
-" WHERE m.model_id = $1 AND m.recommender = $2 AND m.status = 'ready'"
-" AND p.recommender = $2 AND p.policy = $3 AND p.version = $4";
-
-RsModel *
-rs_model_logged(RsRecommender *r, int64 model_id, Name policy, int version,
-				RsPolicyRow *row, MemoryContext until)
-{
-	Oid			argtypes[] = {INT8OID, NAMEOID, NAMEOID, INT4OID};
-	Oid			types[] = {INT8OID, INT8OID, XIDOID, TEXTOID, INT4OID, TEXTOID};
-	Datum		args[4];
-	RsImageKey	key = {0};
-	bool		uncommitted;
-
-	memset(row, 0, sizeof(*row));
-	row->name = *policy;
-	args[0] = Int64GetDatum(model_id);
-	args[1] = NameGetDatum(&r->name);
-	args[2] = NameGetDatum(&row->name);
-	args[3] = Int32GetDatum(version);
-	if (rs_spi_select(logged_query, lengthof(argtypes), argtypes, args, lengthof(types), types) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("model " INT64_FORMAT " of recommender \"%s\" is no longer kept", model_id, NameStr(r->name)),
-				 errhint("The setting \"keep_models\" says how many models of a policy are kept.")));
-	uncommitted = take_model(row, &key);
-	return open_model(r, &key, uncommitted, until);
-}
-
-RsModel *
-rs_model_for_policy(RsRecommender *r, Name policy, RsPolicyRow *row)
-{
-	return rs_model_read(r, policy, row, CurrentMemoryContext);
+	key.side = RS_IMAGE_USERS;
+	key.item_type = r->user_type;
+	key.item_collation = r->user_collation;
+	return get_model(r, &key, m, m->uncommitted, CurrentMemoryContext);
 }

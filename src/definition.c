@@ -105,8 +105,9 @@ parse(const char *sql, char **message)
 /*
  * _check_condition(text): a filter is put into the text of views, which a
  * superuser may build for somebody else, so it must not be able to end the
- * statement and begin another one.  42601 unless it is one expression as it
- * will stand there, in brackets on lines of its own.
+ * statement and begin another one.  42601 unless it is one expression, both as
+ * it will stand there, in brackets on lines of its own, and by itself: else it
+ * could close those brackets and open others.
  */
 Datum
 recsys_check_condition(PG_FUNCTION_ARGS)
@@ -115,6 +116,8 @@ recsys_check_condition(PG_FUNCTION_ARGS)
 	char	   *message = NULL;
 	List	   *statements = parse(psprintf("SELECT (\n%s\n)", condition), &message);
 
+	if (is_bare_expression(statements))
+		statements = parse(psprintf("SELECT\n%s\n", condition), &message);
 	if (!is_bare_expression(statements))
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),

@@ -21,6 +21,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #include "filter.h"
 #include "plan.h"
@@ -182,7 +183,7 @@ rs_filter_rows(RsFilter *f, const Datum *items, int n, RsEligible *row)
 	if (n == 0)
 		return;
 	if (f->rows_query == NULL)
-		f->rows_query = rows_query(f);
+		f->rows_query = MemoryContextStrdup(GetMemoryChunkContext(f), rows_query(f));
 	array = rs_item_array(f->r, (Datum *) items, n);
 	rows = execute(f, f->rows_query, f->array_type, array, 0);
 	check_columns(f, INT4OID);

@@ -29,16 +29,17 @@
 #define FIXED_COLUMNS	4		/* item, category, price, released_at */
 
 /* rows to read for each item wanted, since the model may know some */
-#define ROWS_PER_ITEM	4
-#define MORE_ROWS		20
+#define ROWS_PER_ITEM	2
+#define MORE_ROWS		10
 
 /* What a model's settings say of new items; they never change. */
 typedef struct Settings
 {
 	Oid			schema;
 	int64		model_id;
-	int			wanted;
-	char	   *query;			/* NULL = no new items */
+	int			wanted;			/* 0 = no new items */
+	char	   *query;			/* for the newest; NULL = none */
+	char	   *item_query;		/* for one item */
 } Settings;
 
 static Settings kept[KEPT_SETTINGS];
@@ -50,9 +51,9 @@ static const char *const settings_query =
 " ORDER BY e.key COLLATE \"C\")"
 " FROM recsys.model m WHERE m.model_id = $1";
 
-/* The query for the newest $2 rows up to the instant $1. */
+/* What a query selects of the catalog. */
 static char *
-fresh_query(const RsRequest *q, const Datum *expression, int n)
+fresh_columns(const RsRequest *q, const Datum *expression, int n)
 {
 	StringInfoData sql;
 
@@ -60,43 +61,57 @@ fresh_query(const RsRequest *q, const Datum *expression, int n)
 	appendStringInfoString(&sql, "SELECT c.item_id, c.category, c.price, c.released_at");
 	for (int i = 0; i < n; i++)
 		appendStringInfo(&sql, ", (\n%s\n)::pg_catalog.float8", TextDatumGetCString(expression[i]));
-	appendStringInfo(&sql, " FROM %s.catalog c WHERE c.available AND c.item_id IS NOT NULL AND c.released_at <= $1"
-					 " ORDER BY c.released_at DESC, c.item_id LIMIT $2", q->r->schema);
+	appendStringInfo(&sql, " FROM %s.catalog c WHERE", q->r->schema);
 	return sql.data;
 }
 
-/* The settings of the request's model. */
+/* Keeps both queries in place of those that have been here longest. */
+static Settings *
+keep_settings(const RsRequest *q, int wanted, const char *columns)
+{
+	char	   *query = psprintf("%s c.available AND c.item_id IS NOT NULL AND c.released_at <= $1"
+								 " ORDER BY c.released_at DESC, c.item_id LIMIT $2", columns);
+	Settings   *s = &kept[next_kept];
+
+	/* what may fail comes before anything is changed */
+	query = MemoryContextStrdup(TopMemoryContext, query);
+	columns = MemoryContextStrdup(TopMemoryContext, psprintf("%s c.item_id = $1 LIMIT 1", columns));
+	next_kept = (next_kept + 1) % KEPT_SETTINGS;
+	if (s->query != NULL)
+	{
+		pfree(s->query);
+		pfree(s->item_query);
+	}
+	s->schema = q->r->schema_oid;
+	s->model_id = q->m->model_id;
+	s->wanted = wanted;
+	s->query = query;
+	s->item_query = unconstify(char *, columns);
+	return s;
+}
+
+/* The settings of the request's model; NULL where they cannot be had. */
 static const Settings *
 get_settings(const RsRequest *q)
 {
-	Settings   *s;
 	Oid			type = INT8OID;
 	Oid			types[] = {INT4OID, TEXTARRAYOID};
 	Datum		arg = Int64GetDatum(q->m->model_id);
-	char	   *query = NULL;
-	int			wanted = 0;
+	const Settings *s = NULL;
 
 	for (int i = 0; i < KEPT_SETTINGS; i++)
-		if (kept[i].model_id == q->m->model_id && kept[i].schema == q->r->schema_oid)
+		if (kept[i].query != NULL && kept[i].model_id == q->m->model_id &&
+			kept[i].schema == q->r->schema_oid)
 			return &kept[i];
 	if (rs_spi_select(settings_query, 1, &type, &arg, lengthof(types), types) == 1)
 	{
 		int			n;
 		Datum	   *expression = rs_elements(DatumGetArrayTypeP(rs_spi_value(0, 2)), TEXTOID, &n);
 
-		wanted = DatumGetInt32(rs_spi_value(0, 1));
-		if (wanted > 0 && n == q->m->funnel.facts.nextra)
-			query = MemoryContextStrdup(TopMemoryContext, fresh_query(q, expression, n));
+		if (n == q->m->funnel.facts.nextra)
+			s = keep_settings(q, DatumGetInt32(rs_spi_value(0, 1)), fresh_columns(q, expression, n));
 	}
 	SPI_freetuptable(SPI_tuptable);
-	s = &kept[next_kept];
-	next_kept = (next_kept + 1) % KEPT_SETTINGS;
-	if (s->query != NULL)
-		pfree(s->query);
-	s->schema = q->r->schema_oid;
-	s->model_id = q->m->model_id;
-	s->wanted = wanted;
-	s->query = query;
 	return s;
 }
 
@@ -125,47 +140,77 @@ read_facts(const RsRequest *q, const Datum *values, const bool *isnull, RsItemFa
 	facts->extra = extra;
 }
 
+/* An entry from a row of either query. */
+static void
+read_entry(RsRequest *q, uint64 row, Datum item, RsEntry *e)
+{
+	Datum		values[FIXED_COLUMNS + RS_MOST_EXTRA];
+	bool		isnull[FIXED_COLUMNS + RS_MOST_EXTRA];
+	RsItemFacts *facts = palloc(sizeof(RsItemFacts));
+
+	heap_deform_tuple(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, values, isnull);
+	read_facts(q, values, isnull, facts);
+	memset(e, 0, sizeof(*e));
+	e->item = item;
+	e->column = RS_NO_ID;
+	e->source = RS_FROM_FRESH;
+	e->because = RS_NO_ID;
+	e->facts = facts;
+	e->says.released = RS_NO_RELEASE;
+}
+
+/* The rows of a query of these parameters. */
+static uint64
+select_facts(const RsRequest *q, const char *query, int nargs, const Oid *argtypes, const Datum *args)
+{
+	int			nextra = q->m->funnel.facts.nextra;
+	Oid			types[FIXED_COLUMNS + RS_MOST_EXTRA] = {q->r->item_type, TEXTOID, FLOAT8OID, TIMESTAMPTZOID};
+
+	for (int i = 0; i < nextra; i++)
+		types[FIXED_COLUMNS + i] = FLOAT8OID;
+	return rs_spi_select(query, nargs, argtypes, args, FIXED_COLUMNS + nextra, types);
+}
+
 int
 rs_fresh_candidates(RsRequest *q, RsEntry **entries)
 {
-	const Settings *s;
-	int			nextra = q->m->funnel.facts.nextra;
+	const Settings *s = q->r->has_catalog ? get_settings(q) : NULL;
 	Oid			argtypes[] = {TIMESTAMPTZOID, INT8OID};
-	Oid			types[FIXED_COLUMNS + RS_MOST_EXTRA] = {q->r->item_type, TEXTOID, FLOAT8OID, TIMESTAMPTZOID};
 	Datum		args[2];
 	RsIdMap    *items;
 	uint64		rows;
 
 	*entries = NULL;
-	if (!q->r->has_catalog || (s = get_settings(q))->query == NULL)
+	if (s == NULL || s->wanted <= 0)
 		return 0;
-	for (int i = 0; i < nextra; i++)
-		types[FIXED_COLUMNS + i] = FLOAT8OID;
 	args[0] = TimestampTzGetDatum(q->as_of);
 	args[1] = Int64GetDatum((int64) s->wanted * ROWS_PER_ITEM + MORE_ROWS);
-	rows = rs_spi_select(s->query, lengthof(argtypes), argtypes, args, FIXED_COLUMNS + nextra, types);
-	*entries = palloc0((s->wanted + 1) * sizeof(RsEntry));
+	rows = select_facts(q, s->query, lengthof(argtypes), argtypes, args);
+	*entries = palloc((s->wanted + 1) * sizeof(RsEntry));
 	items = rs_idmap_create(q->r->item_type, q->r->item_collation, CurrentMemoryContext);
 	for (uint64 i = 0; i < rows && rs_idmap_count(items) < (uint32) s->wanted; i++)
 	{
-		Datum		values[FIXED_COLUMNS + RS_MOST_EXTRA];
-		bool		isnull[FIXED_COLUMNS + RS_MOST_EXTRA];
 		uint32		before = rs_idmap_count(items);
-		RsEntry    *e = &(*entries)[before];
-		RsItemFacts *facts;
+		Datum		item = rs_spi_value(i, 1);
 
-		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, isnull);
-		if (rs_model_find(q->m, values[0]) != RS_NO_ID || rs_idmap_add(items, values[0]) != before)
-			continue;
-		facts = palloc(sizeof(RsItemFacts));
-		read_facts(q, values, isnull, facts);
-		e->item = rs_idmap_datum(items, before);
-		e->column = RS_NO_ID;
-		e->source = RS_FROM_FRESH;
-		e->because = RS_NO_ID;
-		e->facts = facts;
-		e->says.released = RS_NO_RELEASE;
+		if (rs_model_find(q->m, item) == RS_NO_ID && rs_idmap_add(items, item) == before)
+			read_entry(q, i, rs_idmap_datum(items, before), &(*entries)[before]);
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return (int) rs_idmap_count(items);
+}
+
+bool
+rs_fresh_entry(RsRequest *q, Datum item, RsEntry *e)
+{
+	const Settings *s = q->r->has_catalog ? get_settings(q) : NULL;
+	bool		found;
+
+	if (s == NULL)
+		return false;
+	found = select_facts(q, s->item_query, 1, &q->r->item_type, &item) > 0;
+	if (found)
+		read_entry(q, 0, item, e);
+	SPI_freetuptable(SPI_tuptable);
+	return found;
 }

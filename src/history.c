@@ -43,6 +43,12 @@ hides_owned(const RsRecommender *r)
 	return !r->repeatable || r->rebuy_after > 0;
 }
 
+bool
+rs_owned_hides(const RsRecommender *r, TimestampTz owned_at, TimestampTz as_of)
+{
+	return r->rebuy_after > 0 ? owned_at > owned_since(r, as_of) : !r->repeatable;
+}
+
 /* Rows of a query about a user up to an instant, $2; $3 is as long before it. */
 static uint64
 select_rows(const RsRecommender *r, const char *query, Datum user,
@@ -71,10 +77,16 @@ rs_history_events(const RsRecommender *r)
 }
 
 char *
+rs_log_measures(const RsRecommender *r)
+{
+	return psprintf("i.weight, i.interacted_at, i.positive, i.owned, %s",
+					r->returns_netted || r->explicit_feedback ? "i.value" : "1::pg_catalog.float8");
+}
+
+char *
 rs_log_columns(const RsRecommender *r)
 {
-	return psprintf("i.item_id, i.weight, i.interacted_at, i.positive, i.owned, %s",
-					r->returns_netted || r->explicit_feedback ? "i.value" : "1::pg_catalog.float8");
+	return psprintf("i.item_id, %s", rs_log_measures(r));
 }
 
 RsQuantified
@@ -159,8 +171,8 @@ read_returned(const RsRecommender *r, Datum user, bool has_as_of,
  * Merges the log, as training does: items by the order of the ids, returns
  * netted where they are.  Returns how many events are left.
  */
-static int
-merge_log(const RsRecommender *r, RsLog *e, RsMergeRule rule, int64 window)
+int
+rs_merge_log(const RsRecommender *r, RsLog *e, RsMergeRule rule, int64 window)
 {
 	uint32		nitems = rs_idmap_count(e->items);
 	uint32	   *place = palloc((nitems + 1) * sizeof(uint32));
@@ -278,7 +290,7 @@ rs_history_of_log(const RsRecommender *r, const RsModel *m, RsLog *log,
 				  RsIdMap *hidden, TimestampTz as_of)
 {
 	RsHistory  *h = palloc0(sizeof(RsHistory));
-	int			merged = merge_log(r, log, r->merge, r->repeat_window);
+	int			merged = rs_merge_log(r, log, r->merge, r->repeat_window);
 
 	h->hidden = hidden;
 	rs_decay_weights(log->event, merged, as_of, r->weight_half_life);
@@ -380,7 +392,7 @@ rs_history_of_items(RsRecommender *r, const RsModel *m, Datum items)
 		if (hides_owned(r))
 			rs_idmap_add(h->hidden, values[i]);
 	}
-	take_positive(m, r, &e, merge_log(r, &e, RS_MERGE_LAST, 0), h);
+	take_positive(m, r, &e, rs_merge_log(r, &e, RS_MERGE_LAST, 0), h);
 	for (int i = 0; i < h->nitems; i++)
 	{
 		h->item_time[i] = now;

@@ -47,7 +47,8 @@ checksum(uint64 h, const void *memory, Size n)
 static uint64
 build_word(void)
 {
-	Size		sizes[] = {RS_IMAGE_FORMAT, sizeof(RsImageHeader), RS_IMAGE_PARTS, sizeof(RsNeighbor)};
+	Size		sizes[] = {RS_IMAGE_FORMAT, sizeof(RsImageHeader), RS_IMAGE_PARTS, sizeof(RsNeighbor),
+	rs_index_bytes(1000, 64)};
 
 	return checksum(checksum(0, RS_BUILD, strlen(RS_BUILD)), sizes, sizeof(sizes));
 }
@@ -204,6 +205,7 @@ rs_image_attach(const void *memory, MemoryContext context)
 	f->popular = get_part(h, RS_IMAGE_POPULAR);
 	f->neighbor_start = get_part(h, RS_IMAGE_NEIGHBOR_START);
 	f->neighbor = get_part(h, RS_IMAGE_NEIGHBOR);
+	f->most_neighbors = h->most_neighbors;
 	f->blend = h->blend;
 	f->recency_half_life = h->recency_half_life;
 	f->main_categories = h->main_categories;

@@ -47,7 +47,21 @@ typedef enum RsImagePart
 	RS_IMAGE_PARTS
 } RsImagePart;
 
-/* Which model an image is of: all of it must be as it should. */
+/*
+ * What the rows of an image are.  One of the users has their ids, the index of
+ * their vectors and the Gram matrix of these in the places of the items', and
+ * nothing else: what is written here and elsewhere of items holds for it.
+ */
+typedef enum RsImageSide
+{
+	RS_IMAGE_ITEMS,
+	RS_IMAGE_USERS
+} RsImageSide;
+
+/*
+ * Which model an image is of: all of it must be as it should.  Compared as
+ * bytes, so there are no gaps.
+ */
 typedef struct RsImageKey
 {
 	Oid			database;
@@ -56,6 +70,7 @@ typedef struct RsImageKey
 	Oid			item_collation;
 	int64		model_id;
 	int64		nonce;
+	int64		side;			/* RsImageSide */
 } RsImageKey;
 
 typedef struct RsImageHeader
@@ -71,6 +86,7 @@ typedef struct RsImageHeader
 	int32		width;
 	int32		item_stride;	/* bytes of an id in RS_IMAGE_ITEM; 0 = offsets */
 	uint32		nslots;
+	uint32		most_neighbors; /* of one item */
 	uint32		ncategories;
 	int32		nextra;
 	int32		ranker_features;	/* 0 = no ranker */
@@ -115,6 +131,10 @@ rs_image_padded(Size bytes)
 /* image_build.c: reads a model as the caller, below the current context */
 extern RsImageParts *rs_image_build(const RsRecommender *r, const RsImageKey *key, bool partial);
 
+/* image_users.c: the same of the users that a model was trained on */
+extern RsImageParts *rs_image_build_users(const RsRecommender *r, const RsImageKey *key,
+										  const RsModel *m, bool partial);
+
 /* image_parts.c: what only some models have */
 typedef struct RsImageReader
 {
@@ -126,11 +146,28 @@ typedef struct RsImageReader
 	const uint32 *popular;
 } RsImageReader;
 
+/* image_build.c: the ids of reader->items, sorted before */
+extern void rs_image_ids(RsImageReader *reader);
+
+/* image_build.c: the index of nitems rows, which are freed */
+extern void rs_image_index(RsImageReader *reader, float *row, RsIndex *index);
+
 /* hands a part's memory to the image */
 extern void rs_image_put(RsImageParts *p, RsImagePart part, const void *memory, Size bytes);
 extern void rs_image_neighbors(RsImageReader *reader);
 extern void rs_image_facts(RsImageReader *reader);
 extern void rs_image_ranker(RsImageReader *reader);
+
+/*
+ * cache.c: the model of a key, to be used until a context goes; uncommitted:
+ * the present transaction has made it.
+ */
+extern RsModel *rs_model_get(RsRecommender *r, const RsImageKey *key, bool uncommitted,
+							 MemoryContext until);
+extern void rs_model_make(RsRecommender *r, const RsImageKey *key);
+
+/* served.c */
+extern void rs_model_share(RsRecommender *r, int64 model_id);
 
 /* image_file.c: images that all backends share */
 extern const void *rs_image_map(const RsImageKey *key, Size *length);

@@ -219,8 +219,8 @@ put_varying_ids(RsImageReader *reader)
 }
 
 /* The ids, as their type keeps them, and the table that finds them. */
-static void
-put_ids(RsImageReader *reader)
+void
+rs_image_ids(RsImageReader *reader)
 {
 	RsImageHeader *h = &reader->p->header;
 	const RsIdType *t = rs_idmap_type(reader->items);
@@ -240,7 +240,7 @@ put_ids(RsImageReader *reader)
 	{
 		char	   *ids;
 
-		h->item_stride = t->kind == RS_ID_FIXED ? t->typlen : MAXALIGN(t->typlen);
+		h->item_stride = (int32) (t->kind == RS_ID_FIXED ? (Size) t->typlen : MAXALIGN(t->typlen));
 		ids = palloc_extended((Size) h->nitems * h->item_stride + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 		for (uint32 i = 0; i < h->nitems; i++)
 			memcpy(ids + (Size) i * h->item_stride, DatumGetPointer(rs_idmap_datum(reader->items, i)), t->typlen);
@@ -309,6 +309,19 @@ read_gram(RsImageReader *reader)
 	SPI_freetuptable(SPI_tuptable);
 }
 
+void
+rs_image_index(RsImageReader *reader, float *row, RsIndex *index)
+{
+	const RsImageHeader *h = &reader->p->header;
+	Size		bytes = rs_index_bytes(h->nitems, h->width);
+	char	   *memory = palloc_extended(bytes + RS_INDEX_ALIGN, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	memory = (char *) TYPEALIGN(RS_INDEX_ALIGN, memory);
+	rs_index_build(row, h->nitems, h->width, memory, index);
+	pfree(row);
+	rs_image_put(reader->p, RS_IMAGE_INDEX, memory, bytes);
+}
+
 /*
  * The index over the rows of the items' factors; of those that row-level
  * security hides they are zero.
@@ -319,9 +332,7 @@ read_rows(RsImageReader *reader)
 	RsImageHeader *h = &reader->p->header;
 	Factors		f = {reader};
 	Oid			types[] = {reader->r->item_type, FLOAT4ARRAYOID, FLOAT4OID};
-	Size		bytes;
 	RsIndex		index;
-	char	   *memory;
 
 	h->width = rs_row_width(h->kind, h->factors);
 	f.row = palloc_extended((Size) Max(h->nitems, 1) * h->width * sizeof(float), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -330,12 +341,7 @@ read_rows(RsImageReader *reader)
 	if (f.filled != h->nitems && !reader->partial)
 		elog(ERROR, "model " INT64_FORMAT " has %u items and %u item factors",
 			 h->key.model_id, h->nitems, f.filled);
-	bytes = rs_index_bytes(h->nitems, h->width);
-	memory = palloc_extended(bytes + RS_INDEX_ALIGN, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	memory = (char *) TYPEALIGN(RS_INDEX_ALIGN, memory);
-	rs_index_build(f.row, h->nitems, h->width, memory, &index);
-	pfree(f.row);
-	rs_image_put(reader->p, RS_IMAGE_INDEX, memory, bytes);
+	rs_image_index(reader, f.row, &index);
 }
 
 /*
@@ -356,7 +362,7 @@ rs_image_build(const RsRecommender *r, const RsImageKey *key, bool partial)
 	h->key = *key;
 	read_settings(r, h);
 	read_items(&reader);
-	put_ids(&reader);
+	rs_image_ids(&reader);
 	if (rs_has_factors(h->method) && h->method != RS_EXPLICIT)
 		read_gram(&reader);
 	if (h->factors > 0)

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * image_door.c
- *	  Removing the images of models that are deleted.
+ *	  Making the image of a model that is about to go live, and removing those
+ *	  of models that are deleted.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +20,23 @@
 
 #include "image.h"
 
+PG_FUNCTION_INFO_V1(recsys_share_model);
 PG_FUNCTION_INFO_V1(recsys_forget_images);
+
+/* _share_model(recommender name, model_id int8) */
+Datum
+recsys_share_model(PG_FUNCTION_ARGS)
+{
+	int			level;
+
+	SPI_connect();
+	level = rs_search_path_push();
+	rs_model_share(rs_registry_get(NameStr(*PG_GETARG_NAME(0)), CurrentMemoryContext),
+				   PG_GETARG_INT64(1));
+	AtEOXact_GUC(false, level);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
 
 /* Whether the caller has the privileges of the owner of a recommender's schema. */
 static bool

@@ -3,10 +3,11 @@
  * image_file.c
  *	  Images of models that all backends of a database share.
  *
- * An image is written once, as a temporary file of PostgreSQL's, and then gets
+ * An image is written once, as a temporary file of PostgreSQL's, and then given
  * a second name by link(2),
  *
  *		pgsql_tmp.recsys.DATABASE.MODEL.NONCE
+ *		pgsql_tmp.recsys.DATABASE.MODEL.NONCE.users
  *
  * in the directory of temporary files.  So the name stands for a whole image or
  * for nothing: whatever ends the writer (an error, cancel, terminate, a full
@@ -55,7 +56,8 @@ path_of(const RsImageKey *key, char *path)
 	char		folder[MAXPGPATH];
 
 	TempTablespacePath(folder, MyDatabaseTableSpace);
-	snprintf(path, MAXPGPATH, "%s/" NAME_FORMAT, folder, key->database, key->model_id, (uint64) key->nonce);
+	snprintf(path, MAXPGPATH, "%s/" NAME_FORMAT "%s", folder, key->database, key->model_id, (uint64) key->nonce,
+			 key->side == RS_IMAGE_USERS ? ".users" : "");
 }
 
 bool
@@ -76,19 +78,26 @@ rs_image_unmap(const void *memory, Size length)
 	munmap(unconstify(void *, memory), length);
 }
 
-/* Maps an open file, if it is ours to trust and the image asked for. */
+/*
+ * Maps an open file, if it is ours to trust and the image asked for.  wrong:
+ * it is not; that memory cannot be had is no fault of the file's.
+ */
 static const void *
-map_file(int fd, const RsImageKey *key, Size *length)
+map_file(int fd, const RsImageKey *key, Size *length, bool *wrong)
 {
 	struct stat st;
 	void	   *memory;
 
+	*wrong = true;
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
 		(st.st_mode & (S_IWGRP | S_IWOTH)) != 0 || st.st_size < (off_t) sizeof(RsImageHeader))
 		return NULL;
 	memory = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
+	{
+		*wrong = false;
 		return NULL;
+	}
 	*length = st.st_size;
 	if (rs_image_check(memory, *length, key) &&
 		(*length > CHECKED_BYTES || rs_image_check_content(memory)))
@@ -103,15 +112,16 @@ rs_image_map(const RsImageKey *key, Size *length)
 {
 	char		path[MAXPGPATH];
 	const void *memory;
+	bool		wrong;
 	int			fd;
 
 	path_of(key, path);
 	fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
 	if (fd < 0)
 		return NULL;
-	memory = map_file(fd, key, length);
+	memory = map_file(fd, key, length, &wrong);
 	CloseTransientFile(fd);
-	if (memory == NULL)
+	if (memory == NULL && wrong)
 	{
 		ereport(LOG,
 				(errmsg("file \"%s\" is not the image of model " INT64_FORMAT " that it should be, and is removed",
@@ -264,7 +274,7 @@ remove_names(const int64 *models, int n, Oid schema)
 	dir = opendir(folder);
 	if (dir == NULL)
 		return;
-	while ((entry = readdir(dir)) != NULL)
+	while ((entry = ReadDirExtended(dir, folder, LOG)) != NULL)
 	{
 		char		path[MAXPGPATH * 2];
 		long long	model;

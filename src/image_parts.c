@@ -39,45 +39,88 @@ typedef struct NeighborRow
 	RsNeighbor	neighbor;
 } NeighborRow;
 
+/*
+ * Ids by value wait a little before they are looked up, so that the memory of
+ * their slots is there by then.
+ */
+#define WAITING	32
+
 typedef struct Neighbors
 {
 	RsImageReader *reader;
 	uint64		n;
 	uint64		allocated;
 	NeighborRow *row;
+	uint32		last;			/* item of the row before, or RS_NO_ID */
+	uint64		received;
+	uint64		resolved;
+	NeighborRow waiting_row[WAITING];
+	Datum		waiting_id[WAITING];
 } Neighbors;
+
+/* A row whose neighbour is found now. */
+static void
+add_neighbor(Neighbors *n, NeighborRow *row, Datum id)
+{
+	row->neighbor.item = rs_idmap_find(n->reader->items, id);
+	if (row->item == RS_NO_ID || row->neighbor.item == RS_NO_ID)
+	{
+		if (n->reader->partial)
+			return;
+		elog(ERROR, "a neighbour is no item of model " INT64_FORMAT, n->reader->p->header.key.model_id);
+	}
+	if (n->n == n->allocated)
+	{
+		n->allocated *= 2;
+		n->row = repalloc_huge(n->row, n->allocated * sizeof(NeighborRow));
+	}
+	n->row[n->n++] = *row;
+}
+
+/* Finds the neighbours of all rows but the latest few. */
+static void
+resolve_waiting(Neighbors *n, uint64 most_waiting)
+{
+	for (; n->received - n->resolved > most_waiting; n->resolved++)
+		add_neighbor(n, &n->waiting_row[n->resolved % WAITING], n->waiting_id[n->resolved % WAITING]);
+}
+
+/* The item of a row: often that of the row before. */
+static uint32
+find_item(Neighbors *n, Datum id)
+{
+	RsIdMap    *items = n->reader->items;
+
+	if (n->last == RS_NO_ID || !rs_idmap_by_value(items) || rs_idmap_datum(items, n->last) != id)
+		n->last = rs_idmap_find(items, id);
+	return n->last;
+}
 
 /* One row of SHOP.item_neighbor: item, neighbour, rank, users of both, similarity. */
 static void
 receive_neighbor(const Datum *values, const bool *isnull, void *arg)
 {
 	Neighbors  *n = arg;
-	NeighborRow *row;
-	int64		model_id = n->reader->p->header.key.model_id;
+	NeighborRow row;
 
-	if (n->n == n->allocated)
-	{
-		n->allocated *= 2;
-		n->row = repalloc_huge(n->row, n->allocated * sizeof(NeighborRow));
-	}
-	row = &n->row[n->n];
-	row->item = rs_idmap_find(n->reader->items, values[0]);
-	row->neighbor.item = rs_idmap_find(n->reader->items, values[1]);
-	row->rank = DatumGetInt32(values[2]);
-	row->neighbor.users_both = DatumGetInt32(values[3]);
-	row->neighbor.similarity = (float) DatumGetFloat8(values[4]);
-	if (row->item == RS_NO_ID || row->neighbor.item == RS_NO_ID)
-	{
-		if (n->reader->partial)
-			return;
-		elog(ERROR, "a neighbour is no item of model " INT64_FORMAT, model_id);
-	}
-	if (!(row->neighbor.similarity >= 0))
+	row.item = find_item(n, values[0]);
+	row.rank = DatumGetInt32(values[2]);
+	row.neighbor.users_both = DatumGetInt32(values[3]);
+	row.neighbor.similarity = (float) DatumGetFloat8(values[4]);
+	if (!(row.neighbor.similarity >= 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("similarity %g of model " INT64_FORMAT " is negative",
-						row->neighbor.similarity, model_id)));
-	n->n++;
+						row.neighbor.similarity, n->reader->p->header.key.model_id)));
+	if (!rs_idmap_by_value(n->reader->items))
+	{
+		add_neighbor(n, &row, values[1]);
+		return;
+	}
+	rs_idmap_announce(n->reader->items, values[1]);
+	n->waiting_row[n->received % WAITING] = row;
+	n->waiting_id[n->received++ % WAITING] = values[1];
+	resolve_waiting(n, WAITING - 1);
 }
 
 #define RS_SORT			sort_by_rank
@@ -95,6 +138,7 @@ sort_neighbors(const Neighbors *n)
 	RsNeighbor *neighbor;
 	uint64	   *start = allocate(nitems + 1, sizeof(uint64));
 	uint64	   *next = allocate(nitems + 1, sizeof(uint64));
+	uint64		most = 1;
 
 	for (uint64 i = 0; i < n->n; i++)
 		start[n->row[i].item + 1]++;
@@ -108,6 +152,7 @@ sort_neighbors(const Neighbors *n)
 	neighbor = allocate(n->n, sizeof(RsNeighbor));
 	for (uint32 i = 0; i < nitems; i++)
 	{
+		most = Max(most, start[i + 1] - start[i]);
 		sort_by_rank(sorted + start[i], start[i + 1] - start[i]);
 		if (i % 256 == 0)
 			CHECK_FOR_INTERRUPTS();
@@ -115,6 +160,7 @@ sort_neighbors(const Neighbors *n)
 	for (uint64 i = 0; i < n->n; i++)
 		neighbor[i] = sorted[i].neighbor;
 	pfree(sorted);
+	n->reader->p->header.most_neighbors = (uint32) Min(most, PG_UINT32_MAX);
 	rs_image_put(n->reader->p, RS_IMAGE_NEIGHBOR_START, start, ((Size) nitems + 1) * sizeof(uint64));
 	rs_image_put(n->reader->p, RS_IMAGE_NEIGHBOR, neighbor, n->n * sizeof(RsNeighbor));
 }
@@ -127,11 +173,13 @@ rs_image_neighbors(RsImageReader *reader)
 	Oid			types[] = {item, item, INT4OID, INT4OID, FLOAT8OID};
 	Neighbors	n = {reader, 0, 4096};
 
+	n.last = RS_NO_ID;
 	n.row = palloc(n.allocated * sizeof(NeighborRow));
 	rs_stream(psprintf("SELECT n.item_id, n.neighbor_id, n.rank, n.users_both, n.similarity"
 					   " FROM %s.item_neighbor n WHERE n.model_id = " INT64_FORMAT,
 					   reader->r->schema, reader->p->header.key.model_id),
 			  lengthof(types), types, lengthof(types), receive_neighbor, &n);
+	resolve_waiting(&n, 0);
 	sort_neighbors(&n);
 }
 

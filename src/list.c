@@ -5,10 +5,10 @@
  *	  may not be listed at this moment (eligible.c), put into places by the
  *	  rules of the policy (kernel/rerank.c).
  *
- * Rules that look at more than one item's score at a time (boosts, freshness,
- * diversity, exploration) work on windows: the funnel's candidates together,
- * after them windows of fixed sizes.  Other rules only leave items out, so that
- * small batches do.  Neither depends on how long the list is to be: a page goes
+ * Rules that change scores or look at several items at a time (boosts, freshness,
+ * diversity, exploration) work on windows: boosts and freshness on the funnel's
+ * candidates together, all others on windows of fixed sizes, which double.
+ * Rules that only leave items out make do with small batches.  Neither depends on how long the list is to be: a page goes
  * on where the page before it ended.
  *
  *-------------------------------------------------------------------------
@@ -17,11 +17,7 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "listing.h"
 
@@ -139,9 +135,8 @@ number_category(RsListing *l, const char *name)
 
 /* ---- places ---- */
 
-/* What the kernel wants to know of an entry. */
-static RsRerankItem
-rerank_item(RsListing *l, RsEntry *e)
+RsRerankItem
+rs_rerank_item(RsListing *l, RsEntry *e)
 {
 	const RsFunnel *f = &l->q->m->funnel;
 	RsRerankItem item;
@@ -163,6 +158,7 @@ take_places(RsListing *l, const RsPlace *place, int n, const RsEntry *window)
 	for (int i = 0; i < n; i++)
 	{
 		to[i] = place[i].pinned ? l->pin[place[i].item] : window[place[i].item];
+		to[i].window = l->window;
 		to[i].pinned = place[i].pinned;
 		to[i].explored = place[i].explored;
 		to[i].propensity = place[i].propensity;
@@ -187,9 +183,10 @@ place_entries(RsListing *l, RsEntry *entry, int n)
 	int			placed;
 
 	for (int i = 0; i < n; i++)
-		item[i] = rerank_item(l, &entry[i]);
+		item[i] = rs_rerank_item(l, &entry[i]);
 	placed = rs_rerank_window(&l->rerank, item, n, l->most, work, place, rest, &nrest);
 	take_places(l, place, placed, entry);
+	l->window++;
 	if (l->rerank.filled < l->most || l->keep_rest)
 	{
 		RsEntry    *to = rs_entries_grow(&l->deferred, nrest);
@@ -241,6 +238,8 @@ keep_eligible(RsListing *l, RsEntries *batch)
 			batch->entry[kept++] = batch->entry[i];
 	batch->n = kept;
 	l->supply.passed += kept;
+	if (kept > 0)
+		l->supply.last_passed = batch->entry[kept - 1].raw;
 }
 
 /* ---- pins ---- */
@@ -257,7 +256,7 @@ add_pin(RsListing *l, RsRerankPin *place, const RsPin *pin, const RsEligible *sa
 	e->says = *says;
 	e->score = e->raw;
 	place[l->rerank.npins].place = pin->position;
-	place[l->rerank.npins].item = rerank_item(l, e);
+	place[l->rerank.npins].item = rs_rerank_item(l, e);
 	l->rerank.npins++;
 }
 
@@ -360,140 +359,4 @@ rs_listing_run(RsListing *l, RsRequest *q)
 
 		take_places(l, place, rs_rerank_pins(&l->rerank, l->most, place), NULL);
 	}
-}
-
-/* ---- what is said of the rows ---- */
-
-static int
-compare_uint32(const void *a, const void *b)
-{
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* Labels of columns: titles in the catalog, or ids as text. */
-typedef struct Labels
-{
-	int			n;
-	uint32	   *column;			/* ascending */
-	char	  **label;
-} Labels;
-
-/* Takes titles from the catalog where it has them. */
-static void
-read_titles(const RsRequest *q, Labels *l)
-{
-	Oid			type = get_array_type(q->r->item_type);
-	Oid			types[] = {INT4OID, TEXTOID};
-	Datum	   *items = palloc_extended((Size) l->n * sizeof(Datum), MCXT_ALLOC_HUGE);
-	Datum		array;
-	uint64		rows;
-
-	for (int i = 0; i < l->n; i++)
-		items[i] = rs_model_item(q->m, l->column[i]);
-	array = rs_item_array(q->r, items, l->n);
-	rows = rs_spi_select(psprintf("SELECT t.n::pg_catalog.int4, min(c.title) FROM pg_catalog.unnest($1)"
-								  " WITH ORDINALITY t (item_id, n) JOIN %s.catalog c ON c.item_id = t.item_id"
-								  " WHERE c.title IS NOT NULL GROUP BY t.n", q->r->schema),
-						 1, &type, &array, lengthof(types), types);
-	for (uint64 i = 0; i < rows; i++)
-		l->label[DatumGetInt32(rs_spi_value(i, 1)) - 1] = TextDatumGetCString(rs_spi_value(i, 2));
-	SPI_freetuptable(SPI_tuptable);
-}
-
-/* Labels of the items that speak for those of the page. */
-static void
-read_labels(const RsRequest *q, const RsEntry *entry, int n, Labels *l)
-{
-	Oid			output;
-	bool		varlena;
-	int			distinct = 0;
-
-	l->n = 0;
-	l->column = palloc_extended((Size) (n + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < n; i++)
-		if (entry[i].because != RS_NO_ID)
-			l->column[l->n++] = entry[i].because;
-	qsort(l->column, l->n, sizeof(uint32), compare_uint32);
-	for (int i = 0; i < l->n; i++)
-		if (i == 0 || l->column[i] != l->column[i - 1])
-			l->column[distinct++] = l->column[i];
-	l->n = distinct;
-	if (l->n == 0)
-		return;
-	l->label = palloc_extended((Size) l->n * sizeof(char *), MCXT_ALLOC_HUGE);
-	getTypeOutputInfo(q->r->item_type, &output, &varlena);
-	for (int i = 0; i < l->n; i++)
-		l->label[i] = OidOutputFunctionCall(output, rs_model_item(q->m, l->column[i]));
-	if (q->r->has_catalog)
-		read_titles(q, l);
-}
-
-/* What the reason of an entry names: an item, or a category. */
-static const char *
-named(const RsRequest *q, const RsEntry *e, RsSource source, const Labels *l)
-{
-	if (source == RS_FROM_NEIGHBOR)
-	{
-		const uint32 *found = bsearch(&e->because, l->column, l->n, sizeof(uint32), compare_uint32);
-
-		return l->label[found - l->column];
-	}
-	if (source == RS_FROM_CATEGORY && e->column != RS_NO_ID)
-	{
-		RsItemFacts facts = rs_funnel_facts(&q->m->funnel, e->column);
-
-		if (facts.category != RS_NO_CATEGORY)
-			return rs_model_category_name(q->m, facts.category);
-	}
-	return NULL;
-}
-
-/* One row of the answer. */
-static void
-describe_row(RsRequest *q, const RsEntry *e, const Labels *l, RsScoring scoring, RsListed *row)
-{
-	row->item = e->item;
-	row->column = e->column;
-	row->score = e->score;
-	row->propensity = e->propensity;
-	row->source = e->pinned ? RS_FROM_PIN : e->explored ? RS_FROM_EXPLORATION : e->source;
-	row->reason = rs_reason(row->source, row->score, named(q, e, row->source, l));
-	row->has_because = row->source == RS_FROM_NEIGHBOR;
-	row->because = row->has_because ? rs_model_item(q->m, e->because) : (Datum) 0;
-	row->features = NULL;
-	if (q->want_features)
-	{
-		row->features = palloc(q->m->nfeatures * sizeof(float));
-		rs_entry_features(q, e, row->features);
-		row->base_score = scoring == RS_BY_RANKER ?
-			rs_ranker_score(&q->m->funnel.ranker, row->features) : e->raw;
-		row->boost = e->boost;
-		row->freshness = e->fresh;
-	}
-}
-
-RsListed *
-rs_list_make(RsRequest *q, int *n)
-{
-	RsListing	l = {0};
-	Labels		labels = {0};
-	const RsEntry *entry;
-	RsListed   *rows;
-
-	*n = 0;
-	if (q->k <= 0)
-		return NULL;
-	rs_listing_run(&l, q);
-	if (l.listed.n <= q->after)
-		return NULL;
-	*n = (int) Min(l.listed.n - q->after, q->k);
-	entry = l.listed.entry + q->after;
-	rows = palloc_extended((Size) *n * sizeof(RsListed), MCXT_ALLOC_HUGE);
-	read_labels(q, entry, *n, &labels);
-	for (int i = 0; i < *n; i++)
-		describe_row(q, &entry[i], &labels, l.supply.scoring, &rows[i]);
-	return rows;
 }

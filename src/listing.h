@@ -27,6 +27,7 @@ typedef struct RsEntry
 	RsEligible	says;
 
 	/* once placed */
+	int			window;			/* within which it was compared */
 	bool		pinned;
 	bool		explored;
 	double		propensity;
@@ -73,26 +74,57 @@ typedef struct RsSupply
 								 * none */
 	uint32	   *candidate;		/* columns of the funnel's, ascending */
 	uint32		ncandidates;
+	RsCandidate *ranked;		/* the same, by their scores */
+	uint32		next_ranked;
 	RsEntries	ready;			/* of the stage, in order */
 	int64		next;			/* of them, or of the most popular items */
 	bool		checked;		/* those ready are known to be eligible */
 	int64		unknown;		/* limit of the last query for unknown ones */
 	int			batch;			/* items of the last one */
 	int64		seen;			/* items handed out, and how many of them */
-	int64		passed;			/* were eligible: the caller counts these */
+	int64		passed;			/* were eligible, and the raw score of the last */
+	double		last_passed;	/* of those: the caller says so */
 	bool		tried;			/* to drive by the catalog */
 	bool		any;			/* items have been handed out of STAGE_ALL */
 	double		last_score;		/* raw score of the last one */
 	uint32		last_column;
 } RsSupply;
 
-extern void rs_supply_open(RsSupply *s, RsRequest *q, bool windowed);
+/* ---- entry.c ---- */
+
+/* room for so many more */
+extern RsEntry *rs_entries_grow(RsEntries *e, int64 more);
+
+/* an entry about which nothing is known but the item */
+extern void rs_entry_start(RsEntry *e, Datum item, uint32 column);
+
+/* source and evidence of a candidate, or of what could have been one */
+extern void rs_entry_candidate(const RsRequest *q, const RsCandidate *c, RsEntry *e);
+
+/* features of an entry, in the order of the model's, and the ranker's score */
+extern void rs_entry_features(RsRequest *q, const RsEntry *e, float *out);
+extern double rs_entry_rank(RsRequest *q, const RsEntry *e);
+
+/* score, source and evidence of an item of the model, by whatever scores */
+extern void rs_entry_score(RsRequest *q, RsScoring scoring, RsEntry *e);
+
+/* ---- left_out.c ---- */
+
+/* is a column among those, which ascend? */
+extern bool rs_is_among(uint32 column, const uint32 *columns, uint32 n);
+
+/* reads the columns of the hidden items */
+extern void rs_supply_hide(RsSupply *s);
 
 /* leaves an item out from now on */
 extern void rs_supply_skip(RsSupply *s, Datum item);
 
 /* is an item one that this list must not have, or has had? */
 extern bool rs_supply_left_out(const RsSupply *s, Datum item, uint32 column);
+
+/* ---- supply.c ---- */
+
+extern void rs_supply_open(RsSupply *s, RsRequest *q, bool windowed);
 
 /* the entry of an item whatever the stage: for pins, and to explain it */
 extern void rs_supply_entry(RsSupply *s, Datum item, RsEntry *out);
@@ -113,6 +145,7 @@ typedef struct RsListing
 	int64		most;			/* places wanted */
 	RsRerank	rerank;
 	RsEntry    *pin;			/* those that may be listed, by position */
+	int			window;			/* number of the one at hand */
 	RsEntries	listed;
 	RsEntries	deferred;		/* passed over by max_per_category */
 	int64		before_deferred;	/* places filled before them, 0 = none of them
@@ -125,15 +158,31 @@ typedef struct RsListing
 	char	  **category;		/* by number */
 } RsListing;
 
+/* ---- list.c ---- */
+
 extern void rs_listing_run(RsListing *l, RsRequest *q);
 
-/* room for so many more */
-extern RsEntry *rs_entries_grow(RsEntries *e, int64 more);
+/* what the kernel wants to know of an entry */
+extern RsRerankItem rs_rerank_item(RsListing *l, RsEntry *e);
 
-/* features of an entry, in the order of the model's */
-extern void rs_entry_features(RsRequest *q, const RsEntry *e, float *out);
+/* ---- list_row.c ---- */
 
-/* fresh.c: new items of the catalog, to be ranked among the candidates */
+/* what is said of entries */
+extern RsListed *rs_list_describe(RsRequest *q, RsScoring scoring,
+								  const RsEntry *entry, int n);
+
+/* the label of an item of the model: its title in the catalog, or its id */
+extern char *rs_item_label(const RsRequest *q, uint32 column);
+
+/* ---- fresh.c ---- */
+
+/* new items of the catalog, to be ranked among the candidates */
 extern int	rs_fresh_candidates(RsRequest *q, RsEntry **entries);
+
+/*
+ * The same of any item that the model does not know, or false where the catalog
+ * does not know it either.
+ */
+extern bool rs_fresh_entry(RsRequest *q, Datum item, RsEntry *e);
 
 #endif							/* RS_LISTING_H */

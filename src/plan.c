@@ -4,9 +4,12 @@
  *	  Prepared statements that a session keeps.
  *
  * To parse and plan a statement takes longer than to look a few items up, and
- * a list needs several.  Plans are generic: what they are given (one user, an
- * array of items) does not change the way to look it up, and a custom plan
- * would cost its planning in every new session's first calls.
+ * a list needs several.  rs_plan's are generic: what they are given (one user,
+ * an array of items) does not change the way to look it up, and a custom plan
+ * would cost its planning in every new session's first calls.  Where the values
+ * decide (a condition that most of a catalog meets, or nothing does; an array
+ * as long as the catalog) rs_plan_for_values keeps the parsed statement, and
+ * plans it for the values of each execution.
  *
  * The server notices itself when what a plan depends on has changed, the
  * search path and row-level security among it; the role is part of the key, so
@@ -38,6 +41,7 @@ typedef struct KeptPlan
 	Oid		   *types;
 	int			nargs;
 	Oid			role;
+	bool		custom;			/* planned for the values */
 	SPIPlanPtr	plan;
 	uint64		transaction;	/* in which it was used last */
 	dlist_node	place;
@@ -61,7 +65,7 @@ create_table(void)
 	control.keysize = sizeof(uint64);
 	control.entrysize = sizeof(KeptPlan);
 	control.hcxt = TopMemoryContext;
-	plans = hash_create("recsys plans", KEPT_PLANS, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	plans = hash_create("recsys kept plans", KEPT_PLANS, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	RegisterXactCallback(at_end_of_transaction, NULL);
 }
 
@@ -92,9 +96,10 @@ trim(void)
 }
 
 static SPIPlanPtr
-prepare(const char *query, int nargs, const Oid *types)
+prepare(const char *query, int nargs, const Oid *types, bool custom)
 {
-	SPIPlanPtr	plan = SPI_prepare_cursor(query, nargs, unconstify(Oid *, types),
+	SPIPlanPtr	plan = SPI_prepare_cursor(query, nargs, unconstify(Oid *, types), custom ?
+										  CURSOR_OPT_CUSTOM_PLAN | CURSOR_OPT_PARALLEL_OK :
 										  CURSOR_OPT_GENERIC_PLAN);
 
 	if (plan == NULL)
@@ -102,47 +107,76 @@ prepare(const char *query, int nargs, const Oid *types)
 	return plan;
 }
 
-SPIPlanPtr
-rs_plan(const char *query, int nargs, const Oid *types)
+/* Whether it is the plan asked for, and not another one of that hash. */
+static bool
+is_same(const KeptPlan *p, const KeptPlan *asked)
 {
-	Size		length = strlen(query);
-	Oid			role = GetUserId();
-	uint64		key;
-	KeptPlan	   *p;
+	return p->role == asked->role && p->custom == asked->custom && p->nargs == asked->nargs &&
+		strcmp(p->query, asked->query) == 0 &&
+		memcmp(p->types, asked->types, asked->nargs * sizeof(Oid)) == 0;
+}
+
+/* Prepares a statement and keeps it. */
+static KeptPlan *
+keep_plan(const KeptPlan *asked)
+{
 	SPIPlanPtr	plan;
+	KeptPlan   *p;
+	char	   *query;
+	Oid		   *types;
 	bool		found;
+
+	trim();
+	plan = prepare(asked->query, asked->nargs, asked->types, asked->custom);
+	query = MemoryContextStrdup(TopMemoryContext, asked->query);
+	types = MemoryContextAlloc(TopMemoryContext, (asked->nargs + 1) * sizeof(Oid));
+	memcpy(types, asked->types, asked->nargs * sizeof(Oid));
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not keep a prepared statement");
+	p = hash_search(plans, &asked->key, HASH_ENTER, &found);
+	*p = *asked;
+	p->query = query;
+	p->types = types;
+	p->plan = plan;
+	dlist_push_head(&by_use, &p->place);
+	return p;
+}
+
+static SPIPlanPtr
+get_plan(const char *query, int nargs, const Oid *types, bool custom)
+{
+	KeptPlan	asked = {0};
+	KeptPlan   *p;
 
 	if (plans == NULL)
 		create_table();
-	key = hash_bytes_extended((const unsigned char *) query, (int) length, role);
+	asked.query = unconstify(char *, query);
+	asked.types = unconstify(Oid *, types);
+	asked.nargs = nargs;
+	asked.role = GetUserId();
+	asked.custom = custom;
+	asked.key = hash_bytes_extended((const unsigned char *) query, (int) strlen(query), asked.role + custom);
 	if (nargs > 0)
-		key = hash_bytes_extended((const unsigned char *) types, nargs * sizeof(Oid), key);
-	p = hash_search(plans, &key, HASH_FIND, NULL);
-	if (p != NULL && (p->role != role || p->nargs != nargs || strcmp(p->query, query) != 0 ||
-					  memcmp(p->types, types, nargs * sizeof(Oid)) != 0))
-		return prepare(query, nargs, types);	/* another one of that hash */
+		asked.key = hash_bytes_extended((const unsigned char *) types, nargs * sizeof(Oid), asked.key);
+	p = hash_search(plans, &asked.key, HASH_FIND, NULL);
+	if (p != NULL && !is_same(p, &asked))
+		return prepare(query, nargs, types, custom);
 	if (p == NULL)
-	{
-		char	   *copy;
-		Oid		   *copied;
-
-		trim();
-		plan = prepare(query, nargs, types);
-		copy = MemoryContextStrdup(TopMemoryContext, query);
-		copied = MemoryContextAlloc(TopMemoryContext, (nargs + 1) * sizeof(Oid));
-		memcpy(copied, types, nargs * sizeof(Oid));
-		if (SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not keep a prepared statement");
-		p = hash_search(plans, &key, HASH_ENTER, &found);
-		p->query = copy;
-		p->types = copied;
-		p->nargs = nargs;
-		p->role = role;
-		p->plan = plan;
-		dlist_push_head(&by_use, &p->place);
-	}
+		p = keep_plan(&asked);
 	else
 		dlist_move_head(&by_use, &p->place);
 	p->transaction = transaction;
 	return p->plan;
+}
+
+SPIPlanPtr
+rs_plan(const char *query, int nargs, const Oid *types)
+{
+	return get_plan(query, nargs, types, false);
+}
+
+SPIPlanPtr
+rs_plan_for_values(const char *query, int nargs, const Oid *types)
+{
+	return get_plan(query, nargs, types, true);
 }

@@ -16,4 +16,7 @@
  */
 extern SPIPlanPtr rs_plan(const char *query, int nargs, const Oid *types);
 
+/* the same, planned at each execution for the values that it is given */
+extern SPIPlanPtr rs_plan_for_values(const char *query, int nargs, const Oid *types);
+
 #endif							/* RS_PLAN_H */

@@ -229,7 +229,7 @@ remember(const NameData *name)
 		control.keysize = sizeof(NameData);
 		control.entrysize = sizeof(Known);
 		control.hcxt = TopMemoryContext;
-		known = hash_create("recsys recommenders", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		known = hash_create("recsys kept recommenders", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
 	k = hash_search(known, name, HASH_ENTER, &found);
 	if (found)
@@ -252,7 +252,7 @@ get_settings(RsRecommender *r, ItemPointer place, TransactionId xmin)
 		k->r.schema_oid != r->schema_oid)
 	{
 		/* what cannot be parsed leaves nothing behind */
-		context = AllocSetContextCreate(CurrentMemoryContext, "recsys recommender", ALLOCSET_SMALL_SIZES);
+		context = AllocSetContextCreate(CurrentMemoryContext, "recsys kept recommender", ALLOCSET_SMALL_SIZES);
 		read_settings(&row, context);
 		k = remember(&r->name);
 		MemoryContextSetParent(context, TopMemoryContext);

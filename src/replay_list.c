@@ -20,6 +20,10 @@
  * left is the code's, and so is another score by the model of an item that the
  * model knows.  The model is the logged one throughout.
  *
+ * Limits: a source without a time has no past, so its whole present is taken
+ * for it.  A session of more items than history_limit has had some hidden that
+ * are not logged; they come up as if the catalog had changed.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -103,7 +107,7 @@ read_history(const RsReplay *p, RsRequest *q)
 	RsHistory  *h = q->h;
 
 	if (l->has_user)
-		q->h = rs_history_until(q->r, q->m, l->user, true, rs_logged_until(l), l->requested_at);
+		q->h = rs_history_until(q->r, q->m, l->user, q->r->has_time, rs_logged_until(l), l->requested_at);
 	if (!l->session)
 		return;
 	/* what the items given hide, as in rs_history_of_items */

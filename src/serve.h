@@ -32,6 +32,7 @@ typedef struct RsModel
 	Oid			schema;
 	int64		model_id;
 	bool		shared;			/* with other backends, by a file */
+	bool		uncommitted;	/* of a transaction that had not committed */
 	bool		partial;		/* row-level security may hide rows of it */
 	RsMethod	method;
 	RsFunnel	funnel;			/* fold.row and index.row are the same: rows by
@@ -62,6 +63,13 @@ extern RsModel *rs_model_for_policy(RsRecommender *r, Name policy, RsPolicyRow *
 /* the same, to be used until the given context goes */
 extern RsModel *rs_model_read(RsRecommender *r, Name policy, RsPolicyRow *row,
 							  MemoryContext until);
+
+/*
+ * The users that a model was trained on, as a model whose items they are: their
+ * ids, index and fold-in stand in the places of the items', and there is
+ * nothing else.  Only of a model with factors.
+ */
+extern RsModel *rs_model_users(RsRecommender *r, const RsModel *m);
 
 /*
  * A model by its id, for lists that a version of a policy has made; 55000
@@ -112,6 +120,9 @@ typedef struct RsLog
 	RsIdMap    *items;
 } RsLog;
 
+/* Is an item hidden that the user came to own at an instant? */
+extern bool rs_owned_hides(const RsRecommender *r, TimestampTz owned_at, TimestampTz as_of);
+
 /*
  * So many of the newest events make the history; with those that lie before
  * them of items of which some were taken back, where returns are netted.
@@ -123,7 +134,14 @@ extern int	rs_history_events(const RsRecommender *r);
  * quantity; and the event of such a row.
  */
 extern char *rs_log_columns(const RsRecommender *r);
+extern char *rs_log_measures(const RsRecommender *r);	/* all but the item */
 extern RsQuantified rs_log_row(RsIdMap *items, const Datum *values, const bool *isnull);
+
+/*
+ * Merges the log, as training does: items by the order of the ids, returns
+ * netted where they are.  Returns how many events are left.
+ */
+extern int	rs_merge_log(const RsRecommender *r, RsLog *e, RsMergeRule rule, int64 window);
 
 /*
  * History from these events, with their ages at an instant; owned items join

@@ -1,7 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * similar.c
- *	  Items like an item.
+ *	  Items like an item, and items near a vector.
+ *
+ * Neighbours by co-occurrence stand in the model, best first.  By factors, the
+ * best few are searched for among all items, and more of them only as long as
+ * the filter takes too many away.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,118 +20,135 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "array.h"
 #include "serve.h"
-#include "kernel/simd.h"
-#include "kernel/topk.h"
+#include "kernel/cosine.h"
 
 PG_FUNCTION_INFO_V1(recsys_similar_items);
+PG_FUNCTION_INFO_V1(recsys_nearest_items);
 
-typedef struct Similar
+#define FIRST_BATCH		64
+
+/* A question: items of the live model, by what. */
+typedef struct Question
 {
-	int			n;
-	Datum	   *item;
-	double	   *similarity;
-	int		   *users_both;		/* -1 = not known */
-} Similar;
-
-static Similar *
-make_similar(int n)
-{
-	Similar    *s = palloc(sizeof(Similar));
-
-	s->n = n;
-	s->item = palloc_extended((n + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
-	s->similarity = palloc_extended((n + 1) * sizeof(double), MCXT_ALLOC_HUGE);
-	s->users_both = palloc_extended((n + 1) * sizeof(int), MCXT_ALLOC_HUGE);
-	return s;
-}
-
-/* The stored neighbours, best first. */
-static Similar *
-by_cooccurrence(RsRecommender *r, const RsModel *m, Datum item)
-{
-	uint32		column = rs_model_find(m, item);
-	uint64		first;
-	Similar    *s;
-
-	if (!rs_has_neighbors(m->method))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the live model of recommender \"%s\" has no item neighbours", NameStr(r->name)),
-				 errhint("Its method is %s: ask for method => 'factors', or make a policy of method funnel or item_item live.",
-						 rs_method_name(m->method))));
-	if (column == RS_NO_ID)
-		return make_similar(0);
-	first = m->funnel.neighbor_start[column];
-	s = make_similar((int) (m->funnel.neighbor_start[column + 1] - first));
-	for (int i = 0; i < s->n; i++)
+	RsRecommender *r;
+	RsModel    *m;
+	RsFilter   *filter;
+	enum
 	{
-		const RsNeighbor *n = &m->funnel.neighbor[first + i];
+		BY_COOCCURRENCE,
+		BY_COSINE,
+		BY_PRODUCT
+	}			by;
+	uint32		self;			/* the item asked for, or RS_NO_ID */
+	const float *x;				/* as wide as a row */
+	int			width;			/* of the answer's rows: users_both or not */
+} Question;
 
-		s->item[i] = rs_model_item(m, n->item);
-		s->similarity[i] = n->similarity;
-		s->users_both[i] = (int) n->users_both;
-	}
-	return s;
-}
-
-/* All items by the cosine of their factors with the item's. */
-static Similar *
-by_factors(RsRecommender *r, const RsModel *m, Datum item)
-{
-	uint32		column = rs_model_find(m, item);
-	float	   *score;
-	RsScored   *best;
-	int			f = m->funnel.fold.factors;
-	const float *x;
-	double		norm;
-	Similar    *s;
-
-	if (f == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the live model of recommender \"%s\" has no factors", NameStr(r->name)),
-				 errhint("Its method is %s: ask for method => 'item_item', or make a policy of method funnel or factors live.",
-						 rs_method_name(m->method))));
-	if (column == RS_NO_ID)
-		return make_similar(0);
-	score = palloc_extended(m->funnel.nitems * sizeof(float), MCXT_ALLOC_HUGE);
-	best = palloc_extended(m->funnel.nitems * sizeof(RsScored), MCXT_ALLOC_HUGE);
-	x = rs_index_row(&m->funnel.index, column);
-	norm = sqrt(rs_simd->dot_wide(x, x, f));
-	for (uint32 i = 0; i < m->funnel.nitems; i++)
-	{
-		const float *y = rs_index_row(&m->funnel.index, i);
-		double		lengths = norm * sqrt(rs_simd->dot_wide(y, y, f));
-
-		score[i] = (i == column || lengths == 0) ? -INFINITY
-			: (float) (rs_simd->dot_wide(x, y, f) / lengths);
-	}
-	s = make_similar(rs_topk_float(score, m->funnel.nitems, m->funnel.nitems, best));
-	for (int i = 0; i < s->n; i++)
-	{
-		s->item[i] = rs_model_item(m, best[i].id);
-		s->similarity[i] = best[i].score;
-		s->users_both[i] = -1;
-	}
-	return s;
-}
-
-/* Writes the first k that pass the filter. */
+/* Opens the recommender and its filter; the columns' names and types follow. */
 static void
-return_similar(FunctionCallInfo fcinfo, const Similar *s, RsFilter *f, int k)
+open_question(FunctionCallInfo fcinfo, Question *q, int filter_arg)
+{
+	static const char *const names[] = {"rank", "item_id", "similarity", "users_both"};
+	static const char *const nearest_names[] = {"rank", "item_id", "score"};
+	Oid			types[] = {INT4OID, InvalidOid, FLOAT8OID, INT4OID};
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("recommender must not be NULL")));
+	q->r = rs_registry_get(NameStr(*PG_GETARG_NAME(0)), CurrentMemoryContext);
+	types[1] = q->r->item_type;
+	q->width = q->by == BY_PRODUCT ? lengthof(nearest_names) : lengthof(names);
+	rs_declare_result(fcinfo, q->width, q->by == BY_PRODUCT ? nearest_names : names, types);
+	q->filter = rs_filter_make(q->r, PG_ARGISNULL(filter_arg) ? NULL : PG_GETARG_JSONB_P(filter_arg));
+}
+
+/* The live model, which must have what the question goes by. */
+static void
+open_model(Question *q)
+{
+	RsPolicyRow policy;
+	const char *name = NameStr(q->r->name);
+
+	q->m = rs_model_for_policy(q->r, NULL, &policy);
+	if (q->by == BY_COOCCURRENCE && !rs_has_neighbors(q->m->method))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the live model of recommender \"%s\" has no item neighbours", name),
+				 errhint("Its method is %s: ask for method => 'factors', or make a policy of method funnel or item_item live.",
+						 rs_method_name(q->m->method))));
+	if (q->by != BY_COOCCURRENCE && q->m->funnel.fold.factors == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the live model of recommender \"%s\" has no factors", name),
+				 errhint(q->by == BY_COSINE ?
+						 "Its method is %s: ask for method => 'item_item', or make a policy of method funnel or factors live." :
+						 "Its method is %s: make a policy of method funnel or factors live.",
+						 rs_method_name(q->m->method))));
+}
+
+/* ---- the answer ---- */
+
+/* The n best items; users_both is set where there are such counts. */
+static int
+search(const Question *q, int n, RsScored *best, int *users_both)
+{
+	const RsFunnel *f = &q->m->funnel;
+	void	   *work;
+
+	if (q->by == BY_COOCCURRENCE)
+	{
+		uint64		first = f->neighbor_start[q->self];
+
+		n = (int) Min((uint64) n, f->neighbor_start[q->self + 1] - first);
+		for (int i = 0; i < n; i++)
+		{
+			best[i].id = f->neighbor[first + i].item;
+			best[i].score = f->neighbor[first + i].similarity;
+			users_both[i] = (int) f->neighbor[first + i].users_both;
+		}
+		return n;
+	}
+	if (q->by == BY_COSINE)
+	{
+		work = palloc_extended((rs_cosine_workspace(&f->index) + 1) * sizeof(float), MCXT_ALLOC_HUGE);
+		n = rs_cosine_search(&f->index, q->x, f->fold.factors, n, q->self, work, best);
+	}
+	else
+	{
+		work = palloc_extended(rs_index_workspace(&f->index, n) + 1, MCXT_ALLOC_HUGE);
+		n = rs_index_search(&f->index, q->x, n, NULL, 0, work, best, NULL);
+	}
+	pfree(work);
+	return n;
+}
+
+/* Writes the k best items that pass the filter. */
+static void
+return_items(FunctionCallInfo fcinfo, const Question *q, int k)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int64		nitems = q->m->funnel.nitems;
+	int64		want = Max((int64) FIRST_BATCH, 2 * (int64) k);
+	int			seen = 0;
 	int			rank = 0;
-	int			batch = Max(64, Min(k, s->n) * 2);
 
-	for (int first = 0; first < s->n && rank < k; first += batch, batch *= 2)
+	while (rank < k && seen < nitems)
 	{
-		int			n = Min(batch, s->n - first);
-		bool	   *pass = palloc_extended(n * sizeof(bool), MCXT_ALLOC_HUGE);
+		int			n = (int) Min(want, nitems);
+		RsScored   *best = palloc_extended(n * sizeof(RsScored), MCXT_ALLOC_HUGE);
+		int		   *users_both = palloc_extended(n * sizeof(int), MCXT_ALLOC_HUGE);
+		Datum	   *ids = palloc_extended(n * sizeof(Datum), MCXT_ALLOC_HUGE);
+		bool	   *pass = palloc_extended(n, MCXT_ALLOC_HUGE);
+		int			found = search(q, n, best, users_both);
 
-		rs_filter_items(f, s->item + first, n, pass);
-		for (int i = 0; i < n && rank < k; i++)
+		for (int i = seen; i < found; i++)
+			ids[i] = rs_model_item(q->m, best[i].id);
+		if (found > seen)
+			rs_filter_items(q->filter, ids + seen, found - seen, pass + seen);
+		for (int i = seen; i < found && rank < k; i++)
 		{
 			Datum		values[4];
 			bool		nulls[4] = {false};
@@ -135,14 +156,21 @@ return_similar(FunctionCallInfo fcinfo, const Similar *s, RsFilter *f, int k)
 			if (!pass[i])
 				continue;
 			values[0] = Int32GetDatum(++rank);
-			values[1] = s->item[first + i];
-			values[2] = Float8GetDatum(s->similarity[first + i]);
-			values[3] = Int32GetDatum(s->users_both[first + i]);
-			nulls[3] = s->users_both[first + i] < 0;
+			values[1] = ids[i];
+			values[2] = Float8GetDatum(best[i].score);
+			values[3] = Int32GetDatum(users_both[i]);
+			nulls[3] = q->by != BY_COOCCURRENCE;
 			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 		}
-		if (first + n == s->n)
+		pfree(best);
+		pfree(users_both);
+		pfree(ids);
+		pfree(pass);
+		if (found < n)
 			break;
+		seen = found;
+		want *= 4;
+		CHECK_FOR_INTERRUPTS();
 	}
 }
 
@@ -150,38 +178,78 @@ return_similar(FunctionCallInfo fcinfo, const Similar *s, RsFilter *f, int k)
 Datum
 recsys_similar_items(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = {"rank", "item_id", "similarity", "users_both"};
-	Oid			types[] = {INT4OID, InvalidOid, FLOAT8OID, INT4OID};
-	RsRecommender *r;
-	RsModel    *m;
-	RsPolicyRow policy;
-	RsFilter   *f;
+	Question	q = {0};
 	const char *how;
 	int			k;
 	int			level;
 
 	SPI_connect();
 	level = rs_search_path_push();
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("recommender must not be NULL")));
-	r = rs_registry_get(NameStr(*PG_GETARG_NAME(0)), CurrentMemoryContext);
-	types[1] = r->item_type;
-	rs_declare_result(fcinfo, lengthof(names), names, types);
-	rs_check_id_argument(fcinfo, 1, r->item_type, "for_item");
-	rs_check_k(fcinfo, 2, "k", &k);
 	how = PG_ARGISNULL(3) ? "item_item" : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	q.by = strcmp(how, "factors") == 0 ? BY_COSINE : BY_COOCCURRENCE;
+	open_question(fcinfo, &q, 4);
+	rs_check_id_argument(fcinfo, 1, q.r->item_type, "for_item");
+	rs_check_k(fcinfo, 2, "k", &k);
 	if (strcmp(how, "item_item") != 0 && strcmp(how, "factors") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("method is \"%s\", must be item_item or factors", how)));
-	f = rs_filter_make(r, PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4));
-	m = rs_model_for_policy(r, NULL, &policy);
-	if (!PG_ARGISNULL(1) && k > 0)
-		return_similar(fcinfo, strcmp(how, "item_item") == 0 ?
-					   by_cooccurrence(r, m, PG_GETARG_DATUM(1)) :
-					   by_factors(r, m, PG_GETARG_DATUM(1)), f, k);
+	open_model(&q);
+	q.self = PG_ARGISNULL(1) ? RS_NO_ID : rs_model_find(q.m, PG_GETARG_DATUM(1));
+	if (q.self != RS_NO_ID && k > 0)
+	{
+		if (q.by == BY_COSINE)
+			q.x = rs_index_row(&q.m->funnel.index, q.self);
+		return_items(fcinfo, &q, k);
+	}
+	AtEOXact_GUC(false, level);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/* A vector as wide as the model's rows, of which it has the factors' part. */
+static const float *
+widen(const Question *q, ArrayType *vector)
+{
+	const RsFoldIn *fold = &q->m->funnel.fold;
+	int			length;
+	float	   *given = rs_vector(vector, &length);
+	float	   *x = palloc0(fold->width * sizeof(float));
+
+	if (length != fold->factors)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("vector has %d elements, the live model of recommender \"%s\" has %d factors",
+						length, NameStr(q->r->name), fold->factors)));
+	for (int i = 0; i < length; i++)
+		if (!isfinite(given[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("element %d of vector is not finite", i + 1)));
+	memcpy(x, given, length * sizeof(float));
+	return x;
+}
+
+/* _nearest_items(recommender, vector, k, filter) */
+Datum
+recsys_nearest_items(PG_FUNCTION_ARGS)
+{
+	Question	q = {0};
+	int			k;
+	int			level;
+
+	SPI_connect();
+	level = rs_search_path_push();
+	q.by = BY_PRODUCT;
+	q.self = RS_NO_ID;
+	open_question(fcinfo, &q, 3);
+	rs_check_k(fcinfo, 2, "k", &k);
+	open_model(&q);
+	if (!PG_ARGISNULL(1))
+	{
+		q.x = widen(&q, PG_GETARG_ARRAYTYPE_P(1));
+		return_items(fcinfo, &q, k);
+	}
 	AtEOXact_GUC(false, level);
 	SPI_finish();
 	return (Datum) 0;

@@ -30,7 +30,8 @@
 #include "kernel/topk.h"
 
 #define FIRST_BATCH		32		/* where batches may depend on k */
-#define FIRST_WINDOW	512		/* where they must not */
+#define FIRST_COMPARED	128		/* where they must not: for diversity and lots */
+#define FIRST_WINDOW	512		/* and where scores change */
 #define UNKNOWN_WINDOW	1024
 
 /*
@@ -41,33 +42,7 @@
 #define FEW_SEEN		256
 #define MOST_DRIVEN		2000
 
-/* ---- entries ---- */
-
-RsEntry *
-rs_entries_grow(RsEntries *e, int64 more)
-{
-	if (e->n + more > e->allocated)
-	{
-		Size		size;
-
-		e->allocated = Max(2 * e->allocated, e->n + more);
-		size = (Size) e->allocated * sizeof(RsEntry);
-		e->entry = e->entry == NULL ? palloc_extended(size, MCXT_ALLOC_HUGE) :
-			repalloc_huge(e->entry, size);
-	}
-	return e->entry + e->n;
-}
-
-static int
-compare_columns(const void *a, const void *b)
-{
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* score descending, ties by id; what the model does not know comes after */
+/* score descending, ties by id; what the model does not know as it came, after */
 static int
 compare_raw(const void *a, const void *b)
 {
@@ -76,184 +51,31 @@ compare_raw(const void *a, const void *b)
 
 	if (x->raw != y->raw)
 		return x->raw > y->raw ? -1 : 1;
-	return compare_columns(&x->column, &y->column);
-}
-
-static bool
-is_among(uint32 column, const uint32 *columns, uint32 n)
-{
-	return n > 0 && bsearch(&column, columns, n, sizeof(uint32), compare_columns) != NULL;
-}
-
-/* An entry about which nothing is known but the item. */
-static void
-start_entry(RsEntry *e, Datum item, uint32 column)
-{
-	memset(e, 0, sizeof(*e));
-	e->item = item;
-	e->column = column;
-	e->source = RS_FROM_FRESH;
-	e->because = RS_NO_ID;
-	e->says.released = RS_NO_RELEASE;
-}
-
-/* Source and evidence of a candidate, or of what could have been one. */
-static void
-describe_candidate(const RsRequest *q, const RsCandidate *c, RsEntry *e)
-{
-	static const RsSource sources[RS_SOURCES] = {
-		RS_FROM_NEIGHBOR, RS_FROM_FACTOR, RS_FROM_POPULARITY, RS_FROM_CATEGORY, RS_FROM_HISTORY
-	};
-
-	if (c->source < RS_SOURCES)
-		e->source = sources[c->source];
-	else if (c->because != RS_NO_ITEM)
-		e->source = RS_FROM_NEIGHBOR;
-	else if (q->m->funnel.fold.factors > 0)
-		e->source = RS_FROM_FACTOR;
-	else
-		e->source = RS_FROM_POPULARITY;
-	if (e->source == RS_FROM_NEIGHBOR)
-		e->because = c->because;
-}
-
-/* The same by the evidence of all items. */
-static void
-describe_scored(const RsRequest *q, RsEntry *e)
-{
-	if (q->neighbor != NULL && q->neighbor[e->column] > 0)
-	{
-		e->source = RS_FROM_NEIGHBOR;
-		e->because = q->because[e->column];
-	}
-	else if (q->factor != NULL && q->m->funnel.fold.kind == RS_KIND_RATING)
-		e->source = RS_FROM_RATING;
-	else
-		e->source = q->factor != NULL && q->factor[e->column] > 0 ? RS_FROM_FACTOR : RS_FROM_POPULARITY;
-}
-
-void
-rs_entry_features(RsRequest *q, const RsEntry *e, float *out)
-{
-	static const RsItemFacts nothing = {RS_NO_CATEGORY, RS_NO_RELEASE, -1, NULL};
-
-	rs_funnel_features(&q->m->funnel, rs_request_funnel(q),
-					   e->column == RS_NO_ID ? RS_NO_ITEM : e->column,
-					   e->column == RS_NO_ID && e->facts == NULL ? &nothing : e->facts, out);
-}
-
-/* The ranker's score of an entry. */
-static double
-rank_entry(RsRequest *q, const RsEntry *e)
-{
-	float		features[RS_MOST_FEATURES];
-
-	rs_entry_features(q, e, features);
-	return rs_ranker_score(&q->m->funnel.ranker, features);
-}
-
-/* Score, source and evidence of an item of the model, by whatever scores. */
-static void
-score_entry(RsSupply *s, RsEntry *e)
-{
-	RsRequest  *q = s->q;
-
-	switch (s->scoring)
-	{
-		case RS_BY_RANKER:
-			{
-				RsCandidate c;
-
-				rs_funnel_describe(&q->m->funnel, rs_request_funnel(q), e->column, &c);
-				describe_candidate(q, &c, e);
-				e->raw = rank_entry(q, e);
-				break;
-			}
-		case RS_BY_EVIDENCE:
-			e->raw = q->score[e->column];
-			describe_scored(q, e);
-			break;
-		case RS_BY_POPULARITY:
-			e->raw = q->m->funnel.popularity[e->column];
-			e->source = RS_FROM_POPULARITY;
-			break;
-	}
-}
-
-/* ---- what is left out ---- */
-
-/* Columns of the hidden items. */
-static void
-read_hidden(RsSupply *s)
-{
-	const RsModel *m = s->q->m;
-	RsIdMap    *hidden = s->q->h->hidden;
-	uint32		n = rs_idmap_count(hidden);
-
-	s->hidden = palloc_extended(((Size) n + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint32		column = rs_model_find(m, rs_idmap_datum(hidden, i));
-
-		if (column != RS_NO_ID)
-			s->hidden[s->nhidden++] = column;
-	}
-	qsort(s->hidden, s->nhidden, sizeof(uint32), compare_columns);
-}
-
-void
-rs_supply_skip(RsSupply *s, Datum item)
-{
-	if (s->skipped == NULL)
-		s->skipped = rs_idmap_create(s->q->r->item_type, s->q->r->item_collation, CurrentMemoryContext);
-	rs_idmap_add(s->skipped, item);
-}
-
-/* Is an item one that this list must not have, or has had? */
-bool
-rs_supply_left_out(const RsSupply *s, Datum item, uint32 column)
-{
-	const RsRules *rules = s->q->rules;
-
-	if (column == RS_NO_ID ? rs_idmap_find(s->q->h->hidden, item) != RS_NO_ID :
-		is_among(column, s->hidden, s->nhidden))
-		return true;
-	return (rules->banned != NULL && rs_idmap_find(rules->banned, item) != RS_NO_ID) ||
-		(s->skipped != NULL && rs_idmap_find(s->skipped, item) != RS_NO_ID);
+	if (x->column != y->column)
+		return x->column > y->column ? 1 : -1;
+	return (x->order > y->order) - (x->order < y->order);
 }
 
 /* ---- the stages ---- */
 
-/* Readies the funnel's candidates and the new items among them. */
+/* Readies the funnel's candidates, and beside them the catalog's new items. */
 static void
 ready_candidates(RsSupply *s)
 {
 	RsRequest  *q = s->q;
 	const RsFunnel *f = &q->m->funnel;
 	RsFunnelWork *work = rs_request_funnel(q);
-	RsCandidate *c = palloc_extended(((Size) rs_funnel_most(f, q->h->n) + 1) * sizeof(RsCandidate), MCXT_ALLOC_HUGE);
-	int			n = rs_funnel_candidates(f, work, s->hidden, s->nhidden, c);
 	RsEntry    *fresh;
 	int			nfresh;
 
-	s->candidate = palloc((n + 1) * sizeof(uint32));
-	for (int i = 0; i < n; i++)
-		s->candidate[s->ncandidates++] = c[i].item;
-	rs_funnel_rank(f, work, c, n, NULL);
+	s->ranked = palloc_extended(((Size) rs_funnel_most(f, q->h->n) + 1) * sizeof(RsCandidate), MCXT_ALLOC_HUGE);
+	s->ncandidates = rs_funnel_candidates(f, work, s->hidden, s->nhidden, s->ranked);
+	s->candidate = palloc((s->ncandidates + 1) * sizeof(uint32));
+	for (uint32 i = 0; i < s->ncandidates; i++)
+		s->candidate[i] = s->ranked[i].item;
+	rs_funnel_rank(f, work, s->ranked, (int) s->ncandidates, NULL);
 	nfresh = rs_fresh_candidates(q, &fresh);
-	rs_entries_grow(&s->ready, n + nfresh);
-	for (int i = 0; i < n; i++)
-	{
-		RsEntry    *e = &s->ready.entry[s->ready.n];
-		Datum		item = rs_model_item(q->m, c[i].item);
-
-		if (rs_supply_left_out(s, item, c[i].item))
-			continue;
-		start_entry(e, item, c[i].item);
-		describe_candidate(q, &c[i], e);
-		e->raw = c[i].score;
-		s->ready.n++;
-	}
+	rs_entries_grow(&s->ready, nfresh);
 	for (int i = 0; i < nfresh; i++)
 	{
 		RsEntry    *e = &s->ready.entry[s->ready.n];
@@ -261,13 +83,44 @@ ready_candidates(RsSupply *s)
 		if (rs_supply_left_out(s, fresh[i].item, RS_NO_ID))
 			continue;
 		*e = fresh[i];
-		e->raw = rank_entry(q, e);
-		rs_supply_skip(s, e->item);
+		e->raw = rs_entry_rank(q, e);
+		e->order = i;
 		s->ready.n++;
 	}
-	if (nfresh > 0)
-		qsort(s->ready.entry, s->ready.n, sizeof(RsEntry), compare_raw);
-	pfree(c);
+	for (int64 i = 0; i < s->ready.n; i++)
+		rs_supply_skip(s, s->ready.entry[i].item);
+	qsort(s->ready.entry, s->ready.n, sizeof(RsEntry), compare_raw);
+}
+
+/* Hands out candidates and new items, by their scores. */
+static void
+next_candidates(RsSupply *s, int64 wanted, RsEntries *out)
+{
+	RsRequest  *q = s->q;
+
+	wanted = Min(wanted, (int64) (s->ncandidates - s->next_ranked) + s->ready.n - s->next);
+	rs_entries_grow(out, wanted);
+	for (; wanted > 0; wanted--)
+	{
+		const RsCandidate *c = s->next_ranked < s->ncandidates ? &s->ranked[s->next_ranked] : NULL;
+		RsEntry    *e = &out->entry[out->n];
+		Datum		item;
+
+		if (c == NULL || (s->next < s->ready.n && s->ready.entry[s->next].raw > c->score))
+		{
+			*e = s->ready.entry[s->next++];
+			out->n++;
+			continue;
+		}
+		s->next_ranked++;
+		item = rs_model_item(q->m, c->item);
+		if (rs_supply_left_out(s, item, c->item))
+			continue;
+		rs_entry_start(e, item, c->item);
+		rs_entry_candidate(q, c, e);
+		e->raw = c->score;
+		out->n++;
+	}
 }
 
 /* Does an item come after the last one handed out of all items? */
@@ -289,11 +142,11 @@ ready_item(RsSupply *s, Datum item, const RsEligible *says)
 	RsEntry    *e;
 
 	if (column == RS_NO_ID || rs_supply_left_out(s, item, column) ||
-		is_among(column, s->candidate, s->ncandidates))
+		rs_is_among(column, s->candidate, s->ncandidates))
 		return;
 	e = rs_entries_grow(&s->ready, 1);
-	start_entry(e, rs_model_item(s->q->m, column), column);
-	score_entry(s, e);
+	rs_entry_start(e, rs_model_item(s->q->m, column), column);
+	rs_entry_score(s->q, s->scoring, e);
 	if (e->raw == -INFINITY || (s->stage == RS_STAGE_ALL && !comes_after(s, e->raw, column)))
 		return;
 	if (says != NULL)
@@ -375,8 +228,8 @@ next_popular(RsSupply *s, int64 wanted, RsEntries *out)
 		s->last_column = column;
 		if (rs_supply_left_out(s, item, column))
 			continue;
-		start_entry(e, item, column);
-		score_entry(s, e);
+		rs_entry_start(e, item, column);
+		rs_entry_score(s->q, s->scoring, e);
 		out->n++;
 		wanted--;
 	}
@@ -416,8 +269,8 @@ next_scored(RsSupply *s, int64 wanted, RsEntries *out)
 			s->last_score = best[s->next].score;
 		if (rs_supply_left_out(s, item, column))
 			continue;
-		start_entry(e, item, column);
-		score_entry(s, e);
+		rs_entry_start(e, item, column);
+		rs_entry_score(s->q, s->scoring, e);
 		if (s->scoring == RS_BY_RANKER)
 			e->raw = s->last_score = Min(e->raw, s->last_score);
 		out->n++;
@@ -454,9 +307,9 @@ ready_unknown(RsSupply *s, int64 wanted)
 		if (rs_supply_left_out(s, found[i].item, RS_NO_ID))
 			continue;
 		e = rs_entries_grow(&s->ready, 1);
-		start_entry(e, found[i].item, RS_NO_ID);
+		rs_entry_start(e, found[i].item, RS_NO_ID);
 		e->says = found[i].says;
-		e->raw = rs_fresh_score(s->seen > 0, s->last_score);
+		e->raw = rs_fresh_score(s->passed > 0, s->last_passed);
 		s->ready.n++;
 	}
 }
@@ -501,7 +354,7 @@ rs_supply_open(RsSupply *s, RsRequest *q, bool windowed)
 	s->q = q;
 	s->windowed = windowed;
 	s->last_score = INFINITY;
-	read_hidden(s);
+	rs_supply_hide(s);
 	if (q->h->n == 0 || method == RS_POPULARITY)
 		s->scoring = RS_BY_POPULARITY;
 	else if (method == RS_FUNNEL && f->ranker.nfeatures > 0)
@@ -518,22 +371,26 @@ rs_supply_entry(RsSupply *s, Datum item, RsEntry *out)
 {
 	uint32		column = rs_model_find(s->q->m, item);
 
-	start_entry(out, item, column);
+	rs_entry_start(out, item, column);
 	if (column != RS_NO_ID)
-		score_entry(s, out);
+		rs_entry_score(s->q, s->scoring, out);
 }
 
 /* How many to hand out next. */
 static int64
 batch_size(RsSupply *s, int64 wanted)
 {
-	if (s->windowed && s->stage != RS_STAGE_ALL)
+	const RsRules *rules = s->q->rules;
+	bool		adjusted = rules->nboosts > 0 || rules->amount > 0;
+
+	if (s->windowed && adjusted && s->stage != RS_STAGE_ALL)
 		return PG_INT64_MAX;
 	if (s->batch > 0)
 		s->batch = Min(2 * (int64) s->batch, PG_INT32_MAX / 4);
+	else if (s->windowed)
+		s->batch = adjusted ? FIRST_WINDOW : FIRST_COMPARED;
 	else
-		s->batch = s->windowed ? FIRST_WINDOW :
-			(int) Min(Max(FIRST_BATCH, 2 * wanted), PG_INT32_MAX / 4);
+		s->batch = (int) Min(Max(FIRST_BATCH, 2 * wanted), PG_INT32_MAX / 4);
 	return Min((int64) s->batch, s->q->m->funnel.nitems + (int64) s->ready.n);
 }
 
@@ -544,6 +401,10 @@ next_of_stage(RsSupply *s, int64 wanted, RsEntries *out)
 	switch (s->stage)
 	{
 		case RS_STAGE_CANDIDATES:
+			if (s->next == s->ready.n && s->next_ranked == s->ncandidates)
+				return false;
+			next_candidates(s, batch_size(s, wanted), out);
+			return true;
 		case RS_STAGE_SET:
 			if (s->next == s->ready.n)
 				return false;

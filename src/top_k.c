@@ -1,7 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * top_k.c
- *	  The aggregate top_k(item, score, k).
+ *	  The aggregates top_k(item, score, k) and nearest(item, vector, query, k).
+ *
+ * The second is the first over dot(vector, query), and shares all but the
+ * transition function.
  *
  * The state holds items in their binary send form and no type, so that a state
  * made on one server can be combined and finished on another.  It is a heap
@@ -16,13 +19,16 @@
 #include "fmgr.h"
 #include "libpq/pqformat.h"
 
+#include "array.h"
 #include "item.h"
+#include "kernel/simd.h"
 
 PG_FUNCTION_INFO_V1(recsys_top_k_add);
 PG_FUNCTION_INFO_V1(recsys_top_k_combine);
 PG_FUNCTION_INFO_V1(recsys_top_k_serialize);
 PG_FUNCTION_INFO_V1(recsys_top_k_deserialize);
 PG_FUNCTION_INFO_V1(recsys_top_k_final);
+PG_FUNCTION_INFO_V1(recsys_nearest_add);
 
 #define STATE_VERSION	1
 
@@ -136,38 +142,79 @@ add_item(TopKState *state, double score, bytea *item)
 	state->heap[i].item = item;
 }
 
+/* The state of a transition, made by the first; checks k, argument number. */
+static TopKState *
+state_to_add(FunctionCallInfo fcinfo, int argument)
+{
+	MemoryContext context;
+	TopKState  *state;
+	int			k;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "transition function of top_k called outside an aggregate");
+	state = PG_ARGISNULL(0) ? NULL : (TopKState *) PG_GETARG_POINTER(0);
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("k must not be NULL")));
+	k = PG_GETARG_INT32(argument);
+	if (state == NULL)
+		state = make_state(context, k);
+	else if (state->k != k)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("k varies, from %d to %d", state->k, k)));
+	return state;
+}
+
+/* Adds the item of a transition's arguments, unless it is NULL or too low. */
+static void
+add_argument(FunctionCallInfo fcinfo, TopKState *state, double score)
+{
+	StringInfoData buf;
+
+	if (PG_ARGISNULL(1) || isnan(score) || state->k == 0 ||
+		(state->n == state->k && score < state->heap[0].score))
+		return;
+	pq_begintypsend(&buf);
+	rs_item_send(rs_item_type(fcinfo, 1), PG_GETARG_DATUM(1), &buf);
+	add_item(state, score, pq_endtypsend(&buf));
+}
+
 /* Transition: rows without item or score, and NaN scores, are left out. */
 Datum
 recsys_top_k_add(PG_FUNCTION_ARGS)
 {
-	MemoryContext context;
-	TopKState  *state;
-	double		score;
+	TopKState  *state = state_to_add(fcinfo, 3);
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "_top_k_add called outside an aggregate");
-	state = PG_ARGISNULL(0) ? NULL : (TopKState *) PG_GETARG_POINTER(0);
-	if (PG_ARGISNULL(3))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("k must not be NULL")));
-	if (state == NULL)
-		state = make_state(context, PG_GETARG_INT32(3));
-	else if (state->k != PG_GETARG_INT32(3))
+	if (!PG_ARGISNULL(2))
+		add_argument(fcinfo, state, PG_GETARG_FLOAT8(2));
+	PG_RETURN_POINTER(state);
+}
+
+/*
+ * Transition of nearest: 22023 where vector and query differ in length; rows
+ * without an item, a vector or a query, and NaN products, are left out.
+ */
+Datum
+recsys_nearest_add(PG_FUNCTION_ARGS)
+{
+	TopKState  *state = state_to_add(fcinfo, 4);
+	float	   *vector;
+	float	   *query;
+	int			nvector;
+	int			nquery;
+
+	if (PG_ARGISNULL(2) || PG_ARGISNULL(3))
+		PG_RETURN_POINTER(state);
+	vector = rs_vector(PG_GETARG_ARRAYTYPE_P(2), &nvector);
+	query = rs_vector(PG_GETARG_ARRAYTYPE_P(3), &nquery);
+	if (nvector != nquery)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("k varies, from %d to %d", state->k, PG_GETARG_INT32(3))));
-	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || isnan(PG_GETARG_FLOAT8(2)))
-		PG_RETURN_POINTER(state);
-	score = PG_GETARG_FLOAT8(2);
-	if (state->n < state->k || (state->n > 0 && score >= state->heap[0].score))
-	{
-		StringInfoData buf;
-
-		pq_begintypsend(&buf);
-		rs_item_send(rs_item_type(fcinfo, 1), PG_GETARG_DATUM(1), &buf);
-		add_item(state, score, pq_endtypsend(&buf));
-	}
+				 errmsg("a vector has %d elements, the query %d", nvector, nquery),
+				 errhint("Compare vectors of one model, which all have as many factors.")));
+	add_argument(fcinfo, state, rs_simd->dot_wide(vector, query, nvector));
 	PG_RETURN_POINTER(state);
 }
 

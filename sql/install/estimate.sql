@@ -38,7 +38,7 @@ COMMENT ON FUNCTION recsys._expected_counts(name, boolean) IS
 CREATE FUNCTION recsys._train_estimate(recommender name, policy name, workers int4,
 	rows float8, users float8, items float8, user_width float8, item_width float8)
 	RETURNS TABLE (stage text, bytes int8, seconds float8)
-LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 6 AS 'MODULE_PATHNAME', 'recsys_train_estimate';
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 7 AS 'MODULE_PATHNAME', 'recsys_train_estimate';
 COMMENT ON FUNCTION recsys._train_estimate(name, name, int4, float8, float8, float8, float8, float8) IS
 'bytes and seconds of each stage for these counts, by the formula and by rates';
 

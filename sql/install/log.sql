@@ -68,7 +68,9 @@ BEGIN
 		FOR c IN SELECT * FROM jsonb_each_text(t.column_comments) LOOP
 			EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', recommender, t.name, c.key, c.value);
 		END LOOP;
-		EXECUTE format('CREATE TABLE %1$I.%2$I PARTITION OF %1$I.%3$I DEFAULT', recommender, t.name || '_default', t.name);
+		-- like this, the comments come along
+		EXECUTE format('CREATE TABLE %1$I.%2$I (LIKE %1$I.%3$I INCLUDING ALL)', recommender, t.name || '_default', t.name);
+		EXECUTE format('ALTER TABLE %1$I.%3$I ATTACH PARTITION %1$I.%2$I DEFAULT', recommender, t.name || '_default', t.name);
 		EXECUTE format('COMMENT ON TABLE %I.%I IS %L', recommender, t.name || '_default',
 			'rows of months that recsys.maintain has not made a partition for');
 	END LOOP;

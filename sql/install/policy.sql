@@ -15,8 +15,8 @@ BEGIN ATOMIC
 			"shrinkage": 0, "votes": "one", "history_cap": 10000,
 			"factors": 48, "alpha0": null, "lambda": 0.01, "nu": 1, "sweeps": 15, "solver": "cg", "cg_steps": 3, "initial_sd": null,
 			"early_stop": 0, "warm_start": false, "blend": 0.2,
-			"ranker": "linear", "ranker_lambda": 0.03, "neighbor_candidates": 200, "factor_candidates": 200, "popularity_candidates": 50,
-			"category_candidates": 50, "history_candidates": 200, "fresh_candidates": 20, "main_categories": 3, "recency_half_life": 30,
+			"ranker": "linear", "ranker_lambda": 0.03, "neighbor_candidates": 100, "factor_candidates": 100, "popularity_candidates": 25,
+			"category_candidates": 50, "history_candidates": 200, "fresh_candidates": 20, "main_categories": 3, "recency_half_life": 60,
 			"features": {}}'
 		WHEN 'explicit' THEN '{"factors": 48, "lambda": 1.2, "nu": 0.5, "bias_lambda": 3, "sweeps": 15, "initial_sd": null}'
 		WHEN 'bpr' THEN '{"factors": 48, "rounds": 50, "rate": 0.05, "ridge": 0.01, "exponent": 0, "item_bias": true, "initial_sd": null,

@@ -36,6 +36,7 @@ BEGIN
 		SELECT count(*) AS rows_in, count(*) AS rows_out, 0::int8 AS bytes, NULL::int8 AS model_id INTO made
 		FROM recsys.detect_bots(recommender);
 	ELSIF stage = 'publish' THEN
+		PERFORM recsys._share_model(recommender, (SELECT t.model_id FROM recsys.training_run t WHERE t.run_id = run));
 		SELECT 1::int8 AS rows_in, recsys._publish(run) AS rows_out, 0::int8 AS bytes, NULL::int8 AS model_id INTO made;
 	ELSIF stage = 'maintain' THEN
 		PERFORM recsys.maintain(recommender);

@@ -16,10 +16,10 @@ LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'recsys_reco
 COMMENT ON FUNCTION recsys._recommend_for_items(name, "any", int4, "any", jsonb, name) IS
 'door behind SHOP.recommend_for_items: (rank int, item_id I, score float8, source text, reason text, because_item_id I)';
 
-CREATE FUNCTION recsys._similar_items(recommender name, for_item "any", k int4, method text, filter jsonb) RETURNS SETOF record
-LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'recsys_similar_items';
-COMMENT ON FUNCTION recsys._similar_items(name, "any", int4, text, jsonb) IS
-'door behind SHOP.similar_items: (rank int, item_id I, similarity float8, users_both int)';
+CREATE FUNCTION recsys._share_model(recommender name, model_id int8) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_share_model';
+COMMENT ON FUNCTION recsys._share_model(name, int8) IS
+'makes the file in which sessions share a model, so that the first calls for lists do not wait for it';
 
 CREATE FUNCTION recsys._forget_images(recommender name, models int8[]) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_forget_images';
@@ -56,21 +56,12 @@ BEGIN
 			FROM recsys._recommend_for_items(%3$L, for_items, k, except_items, filter, policy)
 				AS t (rank int, item_id %2$s, score float8, source text, reason text, because_item_id %2$s);
 		END$f$, recommender, i, recommender);
-	EXECUTE format($f$CREATE OR REPLACE FUNCTION %1$I.similar_items(for_item %2$s, k int DEFAULT 10,
-			method text DEFAULT 'item_item', filter jsonb DEFAULT NULL)
-		RETURNS TABLE (rank int, item_id %2$s, similarity float8, users_both int)
-		LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
-		BEGIN ATOMIC
-			SELECT t.rank, t.item_id, t.similarity, t.users_both
-			FROM recsys._similar_items(%3$L, for_item, k, method, filter)
-				AS t (rank int, item_id %2$s, similarity float8, users_both int);
-		END$f$, recommender, i, recommender);
 	EXECUTE format('COMMENT ON FUNCTION %I.recommend(%s, int, int, %s[], %3$s[], jsonb, name, timestamptz) IS %4$L', recommender, u, i,
 		'the k best items for a user after the first "after" ones: by the live policy, without what the user owns or dislikes, what is excluded or unavailable; popular items for an unknown user');
 	EXECUTE format('COMMENT ON FUNCTION %I.recommend_for_items(%s[], int, %2$s[], jsonb, name) IS %3$L', recommender, i,
 		'the k best items for somebody who has shown interest in these items, the latest last');
-	EXECUTE format('COMMENT ON FUNCTION %I.similar_items(%s, int, text, jsonb) IS %L', recommender, i,
-		'items like this one: by co-occurrence among users (item_item) or by the cosine of their factors (factors)');
+	PERFORM recsys._wrap_questions(recommender, u, i);
+	PERFORM recsys._wrap_explain(recommender, u, i);
 END $$;
 COMMENT ON FUNCTION recsys.refresh_functions(name) IS
 '(re)creates the functions in a recommender''s schema, as its owner after an upgrade of the extension';

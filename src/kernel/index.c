@@ -67,6 +67,27 @@ after(size_t start, size_t bytes)
 	return (start + bytes + RS_INDEX_ALIGN - 1) / RS_INDEX_ALIGN * RS_INDEX_ALIGN;
 }
 
+/* a part of the block of memory */
+static const void *
+part(const void *memory, size_t start)
+{
+	return (const char *) memory + start;
+}
+
+/* the same, to be filled */
+static void *
+own_part(void *memory, size_t start)
+{
+	return (char *) memory + start;
+}
+
+static void
+clear(void *memory, size_t start, size_t end)
+{
+	memset((char *) memory + start, 0, end - start);
+}
+
+/* where the parts of so many rows stand */
 static Layout
 lay_out(uint32_t nitems, int width)
 {
@@ -96,18 +117,17 @@ void
 rs_index_attach(const void *memory, uint32_t nitems, int width, RsIndex *index)
 {
 	Layout		l = lay_out(nitems, width);
-	const char *base = memory;
 
 	index->nitems = nitems;
 	index->width = width;
 	index->stride = l.stride;
-	index->item = (const uint32_t *) (base + l.item);
-	index->norm = (const float *) (base + l.norm);
-	index->place = (const uint32_t *) (base + l.place);
-	index->scale = (const float *) (base + l.scale);
-	index->error = (const float *) (base + l.error);
-	index->row = (const float *) (base + l.row);
-	index->code = (const int8_t *) (base + l.code);
+	index->item = part(memory, l.item);
+	index->norm = part(memory, l.norm);
+	index->place = part(memory, l.place);
+	index->scale = part(memory, l.scale);
+	index->error = part(memory, l.error);
+	index->row = part(memory, l.row);
+	index->code = part(memory, l.code);
 }
 
 /* The norm of a row, or a little more; INFINITY if there is none. */
@@ -258,21 +278,21 @@ rs_index_build(const float *row, uint32_t nitems, int width, void *memory,
 			   RsIndex *index)
 {
 	Layout		l = lay_out(nitems, width);
-	char	   *base = memory;
-	uint32_t   *item = (uint32_t *) (base + l.item);
-	uint32_t   *place = (uint32_t *) (base + l.place);
-	float	   *norm = (float *) (base + l.norm);
+	uint32_t   *item = own_part(memory, l.item);
+	uint32_t   *place = own_part(memory, l.place);
+	float	   *norm = own_part(memory, l.norm);
 	uint32_t	p;
 
 	rs_index_attach(memory, nitems, width, index);
-	order_rows(row, nitems, width, base + l.place, item, norm);
+	order_rows(row, nitems, width, own_part(memory, l.place), item, norm);
 
-	/* so that padding and rows that are not coded are zeros */
-	memset(norm + nitems, 0, (l.padded - nitems) * sizeof(float));
-	memset(base + l.scale, 0, l.row - l.scale);
-	memset(base + l.code, 0, l.end - l.code);
+	/* what is not filled below is zeros, between the parts as well */
+	clear(memory, l.item + nitems * sizeof(uint32_t), l.norm);
+	clear(memory, l.norm + nitems * sizeof(float), l.place);
+	clear(memory, l.place + nitems * sizeof(uint32_t), l.row);
+	clear(memory, l.row + (size_t) nitems * width * sizeof(float), l.end);
 	for (p = 0; p < nitems; p++)
 		place[item[p]] = p;
-	pack_rows(row, index, (float *) (base + l.row), (int8_t *) (base + l.code),
-			  (float *) (base + l.scale), (float *) (base + l.error));
+	pack_rows(row, index, own_part(memory, l.row), own_part(memory, l.code),
+			  own_part(memory, l.scale), own_part(memory, l.error));
 }

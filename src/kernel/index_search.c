@@ -44,10 +44,8 @@
 /* rows noted before the bar rises: as many as k, and not fewer than this */
 #define LEAST_NOTED	128
 
-/* floats that are fetched ahead of being scored */
-#define AHEAD		6
-
-#define CACHE_LINE	64
+/* of a histogram of lower bounds */
+#define BUCKETS		512
 
 /* A row that may be among the k best. */
 typedef struct Noted
@@ -73,7 +71,7 @@ typedef struct Search
 	int			nnoted;
 	int			room;
 	int			full;			/* rows noted that make the bar rise */
-	float	   *scratch;		/* room + k */
+	float	   *scratch;		/* room + k, and one that is not counted */
 	RsIndexCost cost;
 } Search;
 
@@ -116,7 +114,7 @@ rs_index_workspace(const RsIndex *index, int k)
 	k = capped(index, k);
 	room = noted_room(k);
 	return bitmap_words(index) * sizeof(uint64_t) + room * sizeof(Noted) +
-		(room + k) * sizeof(float) + index->stride;
+		(room + k + 1) * sizeof(float) + index->stride;
 }
 
 /* Divides the workspace. */
@@ -125,7 +123,7 @@ lay_out(Search *s, const RsIndex *index, int k, const uint32_t *skip,
 		uint32_t nskip, void *work)
 {
 	uint64_t   *bitmap = work;
-	char	   *rest = (char *) (bitmap + bitmap_words(index));
+	void	   *rest = bitmap + bitmap_words(index);
 	uint32_t	i;
 
 	s->skipped = NULL;
@@ -141,11 +139,11 @@ lay_out(Search *s, const RsIndex *index, int k, const uint32_t *skip,
 		s->skipped = bitmap;
 	}
 	s->room = (int) noted_room(k);
-	s->noted = (Noted *) rest;
-	rest += s->room * sizeof(Noted);
-	s->scratch = (float *) rest;
-	rest += (s->room + (size_t) k) * sizeof(float);
-	s->code = (int8_t *) rest;
+	s->noted = rest;
+	rest = s->noted + s->room;
+	s->scratch = rest;
+	rest = s->scratch + s->room + k + 1;
+	s->code = rest;
 }
 
 static inline bool
@@ -187,39 +185,56 @@ score_range(Search *s, uint32_t first, uint32_t end)
 			score(s, first);
 }
 
-/* Asks for a row's memory. */
-static inline void
-fetch(const Search *s, uint32_t place)
-{
-	const RsIndex *index = s->index;
-	const char *row = (const char *) (index->row + (size_t) place * index->width);
-	size_t		bytes = index->width * sizeof(float);
-	size_t		i;
-
-	__builtin_prefetch(index->item + place);
-	for (i = 0; i < bytes && i < 8 * CACHE_LINE; i += CACHE_LINE)
-		__builtin_prefetch(row + i);
-}
-
-/* Scores the rows noted and forgets them. */
+/*
+ * Scores the rows noted and forgets them.  Those that are known to reach the
+ * bar come first: they raise it to where most of the others end.
+ */
 static void
 score_noted(Search *s)
 {
+	float		sure = s->bar;
 	int			i;
 
-	for (i = 0; i < AHEAD && i < s->nnoted; i++)
-		fetch(s, s->noted[i].place);
 	for (i = 0; i < s->nnoted; i++)
-	{
-		if (i + AHEAD < s->nnoted)
-			fetch(s, s->noted[i + AHEAD].place);
-		if (s->noted[i].upper >= s->bar)
+		if (s->noted[i].lower >= sure)
 			score(s, s->noted[i].place);
-	}
+	for (i = 0; i < s->nnoted; i++)
+		if (!(s->noted[i].lower >= sure) && s->noted[i].upper >= s->bar)
+			score(s, s->noted[i].place);
 	s->nnoted = 0;
 }
 
 /* ---- the scan ---- */
+
+/* A number that is just below the k-th largest of n. */
+static float
+below_kth(const float *v, int n, int k)
+{
+	int			count[BUCKETS] = {0};
+	float		low = INFINITY;
+	float		high = -INFINITY;
+	double		scale;
+	int			b;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		low = v[i] < low ? v[i] : low;
+		high = v[i] > high ? v[i] : high;
+	}
+	if (!(low < high) || low == -INFINITY)
+		return low;
+	scale = (BUCKETS - 1) / ((double) high - low);
+	if (!(scale > 0 && scale <= DBL_MAX))
+		return low;
+	for (i = 0; i < n; i++)
+		count[(int) ((v[i] - (double) low) * scale)]++;
+	for (b = BUCKETS - 1; b > 0 && (k -= count[b]) > 0; b--)
+		;
+
+	/* a hundredth of a bucket is far more than rounding may be off */
+	return (float) (low + (b - .01) / scale);
+}
 
 /* Raises the bar and drops the rows noted that do not reach it. */
 static void
@@ -229,13 +244,17 @@ raise_bar(Search *s)
 	int			kept = 0;
 	int			i;
 
+	/* what is known to reach the old bar decides */
 	for (i = 0; i < s->best.n; i++)
 		s->scratch[n++] = (float) s->best.heap[i].score;
 	for (i = 0; i < s->nnoted; i++)
-		s->scratch[n++] = s->noted[i].lower;
+	{
+		s->scratch[n] = s->noted[i].lower;
+		n += s->noted[i].lower >= s->bar;
+	}
 	if (n >= s->k)
 	{
-		float		bar = rs_kth_largest(s->scratch, n, s->k);
+		float		bar = below_kth(s->scratch, n, s->k);
 
 		if (bar > s->bar)
 			s->bar = bar;

@@ -12,20 +12,11 @@
 
 #include "linear_work.h"
 
-/* a standardised feature is never taken for more than this */
-#define MOST_STANDARD	1e9
-
 /* (value - mean) / scale, 0 of a constant feature */
 static inline double
 standardised(double value, double mean, double scale)
 {
-	double		z;
-
-	if (!(scale > 0))
-		return 0;
-	z = (value - mean) / scale;
-	z = z > MOST_STANDARD ? MOST_STANDARD : z;
-	return z < -MOST_STANDARD ? -MOST_STANDARD : z;
+	return scale > 0 ? (value - mean) / scale : 0;
 }
 
 /* See linear.h.  Four sums, so that they need not wait for each other. */

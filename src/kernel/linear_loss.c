@@ -16,8 +16,8 @@
 #include "linear_work.h"
 
 /*
- * Mean and standard deviation of each feature, by two passes; a feature that is
- * the same for all has the scale 0, whatever rounding leaves.
+ * Mean and standard deviation of each feature, by two passes.  Sums of equal
+ * floats are exact, for fewer than 2^29 rows: the scale of a constant is 0.
  */
 void
 rs_linear_standardise(RsTraining *t, double *mean, double *scale)
@@ -29,13 +29,9 @@ rs_linear_standardise(RsTraining *t, double *mean, double *scale)
 
 	memset(mean, 0, t->n * sizeof(double));
 	memset(scale, 0, t->n * sizeof(double));
-	memset(t->z, 0, t->n * sizeof(double));
 	for (i = 0; i < rows; i++, x += t->n, rs_tick(t))
 		for (j = 0; j < t->n; j++)
-		{
 			mean[j] += x[j];
-			t->z[j] += x[j] != t->data->feature[j];
-		}
 	for (j = 0; j < t->n; j++)
 		mean[j] /= (double) rows;
 	for (i = 0, x = t->data->feature; i < rows; i++, x += t->n, rs_tick(t))
@@ -43,7 +39,7 @@ rs_linear_standardise(RsTraining *t, double *mean, double *scale)
 			scale[j] += (x[j] - mean[j]) * (x[j] - mean[j]);
 	for (j = 0; j < t->n; j++)
 	{
-		scale[j] = t->z[j] > 0 ? sqrt(scale[j] / (double) rows) : 0;
+		scale[j] = sqrt(scale[j] / (double) rows);
 		t->inverse[j] = scale[j] > 0 ? 1 / scale[j] : 0;
 	}
 }

@@ -107,7 +107,12 @@ rs_linear_minimise(RsTraining *t, double *w, int *steps)
 		if (!isfinite(loss) || !isfinite(decrement))
 			return false;
 		if (decrement <= RS_CONVERGED)
+		{
+			/* so near, a full step is right and need not be looked at */
+			for (j = 0; j < t->n; j++)
+				w[j] += t->step[j];
 			break;
+		}
 		for (;; share /= 2)
 		{
 			for (j = 0; j < t->n; j++)
@@ -158,8 +163,6 @@ rs_linear_fit_prior(RsTraining *t)
 			high = factor;
 		else
 			low = factor;
-		if (!(high > 0))
-			break;
 		/* at most twice as far, since a step from where it is flat is long */
 		next = factor - slope / curve;
 		if (!(next <= 2 * (factor + 1 / sqrt(norm))))

@@ -91,6 +91,25 @@ inverse_norm(const float *v, int width)
 	return square > 0 && isfinite(square) ? 1 / sqrtf(square) : 0;
 }
 
+/* The same of two items whose norms have been taken. */
+static inline double
+similarity_of(const RsRerankItem *a, float inverse_a, const RsRerankItem *b,
+			  float inverse_b, int width)
+{
+	double		cosine;
+
+	if (inverse_a <= 0 || inverse_b <= 0)
+		return a->category != RS_UNGROUPED && a->category == b->category;
+	cosine = (double) rs_simd->dot(a->vector, b->vector, width) * inverse_a * inverse_b;
+	return cosine < 0 ? 0 : cosine < 1 ? cosine : 1;
+}
+
+double
+rs_rerank_similarity(const RsRerankItem *a, const RsRerankItem *b, int width)
+{
+	return similarity_of(a, inverse_norm(a->vector, width), b, inverse_norm(b->vector, width), width);
+}
+
 /* Fills the array of what waits. */
 static void
 start_window(const RsRerank *l, const RsRerankItem *item, int n, Waiting *w)
@@ -133,17 +152,10 @@ count_placed(RsRerank *l, const RsRerankItem *placed, const RsRerankItem *item,
 	inverse = inverse_norm(placed->vector, l->width);
 	for (i = 0; i < n; i++)
 	{
-		const RsRerankItem *other = &item[w[i].item];
-		double		similarity;
+		double		similarity = similarity_of(placed, inverse, &item[w[i].item], w[i].inverse, l->width);
 
-		if (inverse > 0 && w[i].inverse > 0)
-			similarity = (double) rs_simd->dot(placed->vector, other->vector, l->width) *
-				inverse * w[i].inverse;
-		else
-			similarity = placed->category != RS_UNGROUPED &&
-				placed->category == other->category;
 		if (similarity > w[i].similarity)
-			w[i].similarity = similarity < 1 ? similarity : 1;
+			w[i].similarity = similarity;
 	}
 }
 

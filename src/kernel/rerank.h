@@ -79,6 +79,9 @@ extern double rs_boosted(double score, double factor);
 /* 0.5^(age / half_life), 1 for what is not past */
 extern double rs_freshness(double age, double half_life);
 
+/* how alike two items are, 0 .. 1 */
+extern double rs_rerank_similarity(const RsRerankItem *a, const RsRerankItem *b, int width);
+
 extern size_t rs_rerank_workspace(int n);
 
 /*

@@ -11,7 +11,9 @@
  * Levels: "generic" has four lanes, which any compiler lowers to what the
  * platform's baseline offers (SSE2, NEON or scalar code); "avx2" needs FMA as
  * well; "avx512" needs only AVX512F.  Each function carries its own target
- * attribute, so the library is built without -march.
+ * attribute, so the library is built without -march.  Products of 8-bit codes
+ * (simd_code.h) are another matter: their results are the same at every level,
+ * and "avx512" has two ways to them, by whether the processor has VNNI.
  *
  * Limits: the first level's functions are in use until rs_simd_init has run.
  *
@@ -27,6 +29,9 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 #define RS_X86 1
+#define RS_TARGET_AVX2 __attribute__((target("avx2,fma")))
+#define RS_TARGET_AVX512 __attribute__((target("avx512f,fma")))
+#define RS_TARGET_VNNI __attribute__((target("avx512f,avx512bw,avx512vnni,fma")))
 #include <immintrin.h>
 #endif
 
@@ -57,6 +62,8 @@
 
 /* rows of a register tile of rotate */
 #define RS_ROTATE_ROWS	6
+
+#include "simd_code.h"
 
 /* ---- generic: four lanes, no target attribute ---- */
 
@@ -136,25 +143,6 @@ select_from_generic(vec_generic v, float bar, int i, int *place, int found)
 	return found;
 }
 
-/* RsSimd.code_products */
-static void
-code_products_generic(const int8_t *code, const int8_t *x, int stride,
-					  int blocks, int32_t *product)
-{
-	for (; blocks > 0; blocks--, product += RS_CODE_ROWS)
-	{
-		int32_t		sum[RS_CODE_ROWS] = {0};
-		int			i;
-		int			r;
-
-		for (i = 0; i < stride; i += 4)
-			for (r = 0; r < RS_CODE_ROWS; r++, code += 4)
-				sum[r] += code[0] * x[i] + code[1] * x[i + 1] +
-					code[2] * x[i + 2] + code[3] * x[i + 3];
-		memcpy(product, sum, sizeof(sum));
-	}
-}
-
 #define RS_LEVEL generic
 #define RS_TARGET
 #define RS_WIDTH 4
@@ -164,8 +152,6 @@ code_products_generic(const int8_t *code, const int8_t *x, int stride,
 #ifdef RS_X86
 
 /* ---- avx2: eight lanes ---- */
-
-#define RS_TARGET_AVX2 __attribute__((target("avx2,fma")))
 
 typedef float vec_avx2 __attribute__((vector_size(32)));
 typedef vec_avx2 vecu_avx2 __attribute__((aligned(4), may_alias));
@@ -244,47 +230,6 @@ select_from_avx2(vec_avx2 v, float bar, int i, int *place, int found)
 	return found;
 }
 
-/* the same four bytes in every lane */
-RS_INLINE RS_TARGET_AVX2 __m256i
-four_avx2(const int8_t *p)
-{
-	int32_t		four;
-
-	memcpy(&four, p, sizeof(four));
-	return _mm256_set1_epi32(four);
-}
-
-/*
- * RsSimd.code_products.  The sign of the code goes over to x, as one factor of
- * the products of bytes is unsigned; two of them are 2 * 127^2 at most, which
- * 16 bits hold.
- */
-static RS_TARGET_AVX2 void
-code_products_avx2(const int8_t *code, const int8_t *x, int stride,
-				   int blocks, int32_t *product)
-{
-	const __m256i ones = _mm256_set1_epi16(1);
-
-	for (; blocks > 0; blocks--, product += RS_CODE_ROWS)
-	{
-		__m256i		low = _mm256_setzero_si256();
-		__m256i		high = low;
-		int			i;
-
-		for (i = 0; i < stride; i += 4, code += 4 * RS_CODE_ROWS)
-		{
-			__m256i		c0 = _mm256_loadu_si256((const __m256i *) code);
-			__m256i		c1 = _mm256_loadu_si256((const __m256i *) (code + 32));
-			__m256i		v = four_avx2(x + i);
-
-			low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(c0), _mm256_sign_epi8(v, c0)), ones));
-			high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(c1), _mm256_sign_epi8(v, c1)), ones));
-		}
-		_mm256_storeu_si256((__m256i *) product, low);
-		_mm256_storeu_si256((__m256i *) (product + 8), high);
-	}
-}
-
 #define RS_LEVEL avx2
 #define RS_TARGET RS_TARGET_AVX2
 #define RS_WIDTH 8
@@ -292,8 +237,6 @@ code_products_avx2(const int8_t *code, const int8_t *x, int stride,
 #include "simd_loops.h"
 
 /* ---- avx512: sixteen lanes ---- */
-
-#define RS_TARGET_AVX512 __attribute__((target("avx512f,fma")))
 
 typedef float vec_avx512 __attribute__((vector_size(64)));
 typedef vec_avx512 vecu_avx512 __attribute__((aligned(4), may_alias));
@@ -371,74 +314,11 @@ select_from_avx512(vec_avx512 v, float bar, int i, int *place, int found)
 	return found + __builtin_popcount(mask);
 }
 
-/* AVX512F has no products of bytes */
-#define code_products_avx512 code_products_avx2
-
 #define RS_LEVEL avx512
 #define RS_TARGET RS_TARGET_AVX512
 #define RS_WIDTH 16
 #define RS_TILE_ROWS 8
 #include "simd_loops.h"
-
-#define RS_TARGET_VNNI __attribute__((target("avx512f,avx512bw,avx512vnni,fma")))
-
-/* blocks whose sums are taken together */
-#define RS_VNNI_BLOCKS	4
-
-/*
- * RsSimd.code_products of up to RS_VNNI_BLOCKS blocks.  128 is added to the
- * codes, as one factor is unsigned, and what that adds is in the sums from the
- * start.
- */
-RS_INLINE RS_TARGET_VNNI void
-code_products_vnni_some(const int8_t *code, const int8_t *x, int stride,
-						const int blocks, int32_t start, int32_t *product)
-{
-	const __m512i flip = _mm512_set1_epi8((char) 0x80);
-	size_t		size = (size_t) stride * RS_CODE_ROWS;
-	__m512i		sum[RS_VNNI_BLOCKS];
-	int			b;
-	int			i;
-
-#pragma GCC unroll 4
-	for (b = 0; b < blocks; b++)
-		sum[b] = _mm512_set1_epi32(start);
-	for (i = 0; i < stride; i += 4, code += 4 * RS_CODE_ROWS)
-	{
-		int32_t		four;
-		__m512i		v;
-
-		memcpy(&four, x + i, sizeof(four));
-		v = _mm512_set1_epi32(four);
-#pragma GCC unroll 4
-		for (b = 0; b < blocks; b++)
-			sum[b] = _mm512_dpbusd_epi32(sum[b], _mm512_xor_si512(_mm512_loadu_si512(code + b * size), flip), v);
-	}
-#pragma GCC unroll 4
-	for (b = 0; b < blocks; b++)
-		_mm512_storeu_si512(product + b * RS_CODE_ROWS, sum[b]);
-}
-
-/* RsSimd.code_products */
-static RS_TARGET_VNNI void
-code_products_vnni(const int8_t *code, const int8_t *x, int stride,
-				   int blocks, int32_t *product)
-{
-	size_t		size = (size_t) stride * RS_CODE_ROWS;
-	int32_t		start = 0;
-	int			i;
-
-	for (i = 0; i < stride; i++)
-		start -= 128 * x[i];
-	for (; blocks >= RS_VNNI_BLOCKS; blocks -= RS_VNNI_BLOCKS)
-	{
-		code_products_vnni_some(code, x, stride, RS_VNNI_BLOCKS, start, product);
-		code += RS_VNNI_BLOCKS * size;
-		product += RS_VNNI_BLOCKS * RS_CODE_ROWS;
-	}
-	for (; blocks > 0; blocks--, code += size, product += RS_CODE_ROWS)
-		code_products_vnni_some(code, x, stride, 1, start, product);
-}
 
 /* avx512 with its products of bytes, on processors that have them */
 static RsSimd table_vnni;

@@ -44,9 +44,9 @@ rs_window_init(RsWindow *w, RsNear *space, int room, int k, float margin,
 	w->overflow = false;
 }
 
-/* Hoare's algorithm */
-float
-rs_kth_largest(float *v, int n, int k)
+/* The k-th largest of n values, k <= n (Hoare's algorithm); reorders them. */
+static float
+kth_largest(float *v, int n, int k)
 {
 	int			low = 0;
 	int			high = n - 1;
@@ -101,7 +101,7 @@ compact(RsWindow *w, float *scratch)
 	}
 	if (values >= w->k)
 	{
-		float		bar = rs_kth_largest(scratch, values, w->k) - w->margin;
+		float		bar = kth_largest(scratch, values, w->k) - w->margin;
 
 		if (bar > w->bar)
 			w->bar = bar;

@@ -38,9 +38,6 @@ typedef struct RsWindow
 /* entries that a window needs, over at most n values */
 extern int	rs_window_room(int k, uint32_t n);
 
-/* the k-th largest of n values, 1 <= k <= n, none NaN; reorders them */
-extern float rs_kth_largest(float *v, int n, int k);
-
 extern void rs_window_init(RsWindow *w, RsNear *space, int room, int k,
 						   float margin, float top_margin);
 

@@ -10,6 +10,9 @@
  * each row is what SHOP.recommend would have said: same history, same hidden
  * items, same scores to the bit, same words.
  *
+ * Where a policy has a ranker or rules, the code that serves makes the lists,
+ * one after the other, in this backend (batch_single.c).
+ *
  * Which items may be listed is asked once for the whole catalog, as are the
  * catalog's items without interactions, which fill lists that are too short.
  *
@@ -104,9 +107,22 @@ read_labels(RsLists *l)
 	rs_run_charge(l->run, 0, "titles");
 }
 
-/* Memory that the stage needs from its first user on. */
+/* Room for one user's events and for the ids of the batch's users. */
 static void
-allocate(RsLists *l, RsMethod method)
+allocate(RsLists *l)
+{
+	RsRun	   *run = l->run;
+
+	l->batch_context = AllocSetContextCreate(l->context, "recsys batch", ALLOCSET_DEFAULT_SIZES);
+	l->users = rs_idmap_create(run->recommender->user_type, run->recommender->user_collation, l->batch_context);
+	l->user_context = AllocSetContextCreate(l->context, "recsys user", ALLOCSET_DEFAULT_SIZES);
+	l->allocated = FIRST_EVENTS;
+	l->log.row = MemoryContextAlloc(l->context, l->allocated * sizeof(RsQuantified));
+}
+
+/* What the team needs to make lists of the policy's scores. */
+static void
+allocate_team(RsLists *l, RsMethod method)
 {
 	RsRun	   *run = l->run;
 	RsPolicy	policy;
@@ -125,107 +141,20 @@ allocate(RsLists *l, RsMethod method)
 	a->count = rs_share(run, l->context, most * sizeof(int32), "lists");
 	a->listed = rs_share(run, l->context, (Size) most * a->plan.k * sizeof(RsListedItem), "lists");
 	rs_run_charge(run, (rs_lister_bytes(&a->plan) + l->m->funnel.nitems * sizeof(uint32)) * (run->workers + 1), "lists");
-	l->batch_context = AllocSetContextCreate(l->context, "recsys batch", ALLOCSET_DEFAULT_SIZES);
-	l->users = rs_idmap_create(run->recommender->user_type, run->recommender->user_collation, l->batch_context);
-	l->user_context = AllocSetContextCreate(l->context, "recsys user", ALLOCSET_DEFAULT_SIZES);
-	l->allocated = FIRST_EVENTS;
-	l->log.row = MemoryContextAlloc(l->context, l->allocated * sizeof(RsQuantified));
 }
 
-/* ---- rows ---- */
-
-/*
- * Removes the rows of the batch's users.  Which ids are equal is for the
- * source's collation to say; deterministic ones agree with the table's own,
- * which its index has.
- */
+/* Removes the rows of the batch's users. */
 static void
-delete_rows(RsLists *l)
+delete_lists(RsLists *l)
 {
-	RsRecommender *r = l->run->recommender;
-	Oid			type = get_array_type(r->user_type);
 	uint32		n = l->arg.batch.n;
 	Datum	   *users = palloc_extended((n + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
 	const RsTarget *target = l->arg.batch.target.local;
-	const char *collate = OidIsValid(r->user_collation) &&
-		!get_collation_isdeterministic(r->user_collation) ? rs_user_collate(r) : "";
-	Datum		array;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
 
 	for (uint32 i = 0; i < n; i++)
 		users[i] = rs_idmap_datum(l->users, target[i].user);
-	get_typlenbyvalalign(r->user_type, &typlen, &typbyval, &typalign);
-	array = PointerGetDatum(construct_array(users, n, r->user_type, typlen, typbyval, typalign));
-	if (SPI_execute_with_args(psprintf("DELETE FROM %s.recommendation r WHERE r.user_id%s = ANY ($1)", r->schema, collate),
-							  1, &type, &array, NULL, false, 0) != SPI_OK_DELETE)
-		elog(ERROR, "could not delete old lists");
-	pfree(DatumGetPointer(array));
+	rs_lists_delete(l, users, n);
 	pfree(users);
-}
-
-/* One row of a list. */
-static void
-put_row(RsLists *l, RsWriter *w, Datum user, int rank, Datum item, double score,
-		RsSource source, uint32 because)
-{
-	bool		has_because = (because != RS_NO_ID);
-	Datum		values[7];
-	bool		nulls[7] = {false};
-	MemoryContext old = MemoryContextSwitchTo(l->user_context);
-
-	values[0] = user;
-	values[1] = Int32GetDatum(rank);
-	values[2] = item;
-	values[3] = Float8GetDatum(score);
-	values[4] = CStringGetTextDatum(rs_source_name(source));
-	values[5] = CStringGetTextDatum(rs_reason(source, score, has_because ? l->label[because] : NULL));
-	values[6] = has_because ? rs_model_item(l->m, because) : (Datum) 0;
-	nulls[6] = !has_because;
-	MemoryContextSwitchTo(old);
-	rs_writer_add(w, values, nulls);
-	l->nrows++;
-}
-
-/*
- * The lists that the team has made, to SHOP.recommendation: users come in their
- * order, so these are rows in the order of the primary key.
- */
-static void
-write_rows(RsLists *l)
-{
-	RsRecommender *r = l->run->recommender;
-	const RsColumn columns[] = {
-		{"user_id", r->user_type}, {"rank", INT4OID}, {"item_id", r->item_type},
-		{"score", FLOAT8OID}, {"source", TEXTOID}, {"reason", TEXTOID},
-		{"because_item_id", r->item_type}
-	};
-	RsWriter   *w = rs_writer_begin(psprintf("%s.recommendation (user_id, rank, item_id, score, source, reason, because_item_id, model_id, computed_at)",
-											 r->schema),
-									psprintf("user_id, rank, item_id, score, source, reason, because_item_id, " INT64_FORMAT ", pg_catalog.now()",
-											 l->m->model_id),
-									lengthof(columns), columns, 0);
-	const RsTarget *target = l->arg.batch.target.local;
-	const uint32 *pool = l->arg.batch.pool.local;
-
-	for (uint32 i = 0; i < l->arg.batch.n; i++)
-	{
-		const RsTarget *t = &target[i];
-		const RsListedItem *row = (RsListedItem *) l->arg.listed.local + (Size) i * l->arg.plan.k;
-		int			n = Min(((int32 *) l->arg.count.local)[i], l->listing->k);
-		Datum		user = rs_idmap_datum(l->users, t->user);
-
-		for (int j = 0; j < n; j++)
-			put_row(l, w, user, j + 1, rs_model_item(l->m, row[j].item),
-					row[j].score, row[j].source, row[j].because);
-		for (uint32 j = 0; j < t->nrelevant; j++)
-			put_row(l, w, user, n + j + 1, l->fresh[pool[t->relevant + j]],
-					rs_fresh_score(n, n > 0 ? row[n - 1].score : 0), RS_FROM_FRESH, RS_NO_ID);
-		MemoryContextReset(l->user_context);
-		CHECK_FOR_INTERRUPTS();
-	}
-	rs_writer_end(w, NULL);
 }
 
 /* Makes and writes the lists of the batch, which is empty then. */
@@ -246,8 +175,8 @@ rs_lists_run(RsLists *l)
 	INSTR_TIME_SUBTRACT(end, start);
 	l->rank_seconds += INSTR_TIME_GET_DOUBLE(end);
 	if (l->listing->users != NULL)
-		delete_rows(l);
-	write_rows(l);
+		delete_lists(l);
+	rs_lists_write(l);
 	l->nusers += l->arg.batch.n;
 	rs_progress_rows(l->nusers, 0);
 	rs_batch_clear(&l->arg.batch);
@@ -279,7 +208,6 @@ rs_recommend_all(RsRun *run, RsStageResult *result)
 {
 	RsRecommender *r = run->recommender;
 	RsLists		l = {0};
-	RsPolicyRow policy;
 	MemoryContext old;
 	TimestampTz started = GetCurrentTimestamp();
 
@@ -288,13 +216,17 @@ rs_recommend_all(RsRun *run, RsStageResult *result)
 	l.context = AllocSetContextCreate(run->context, "recsys lists", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(l.context);
 	rs_check_source(r);
-	l.m = rs_model_read(r, l.listing->has_policy ? &l.listing->policy : NULL, &policy, l.context);
+	l.m = rs_model_read(r, l.listing->has_policy ? &l.listing->policy : NULL, &l.request.policy, l.context);
 	rs_run_charge(run, 0, "the model");
-	allocate(&l, policy.method);
+	allocate(&l);
+	rs_lists_open_single(&l);
+	if (!l.single)
+		allocate_team(&l, l.request.policy.method);
 	if (l.listing->users == NULL &&
 		SPI_execute(psprintf("DELETE FROM %s.recommendation", r->schema), false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete old lists");
 	rs_lists_read(&l);
+	rs_lists_close_single(&l);
 	MemoryContextSwitchTo(old);
 	record_ranking(&l, started);
 	result->rows_in = l.nusers;
@@ -308,7 +240,7 @@ Datum
 rs_train_lists(PG_FUNCTION_ARGS)
 {
 	RsRun	   *run = rs_open_run(PG_GETARG_INT64(0));
-	RsListing  *listing = MemoryContextAllocZero(run->context, sizeof(RsListing));
+	RsListsWanted  *listing = MemoryContextAllocZero(run->context, sizeof(RsListsWanted));
 
 	if (PG_ARGISNULL(2) || PG_GETARG_INT32(2) < 1 || PG_GETARG_INT32(2) > MOST_K)
 		ereport(ERROR,

@@ -29,7 +29,7 @@
  * such a one can stand in brackets, and nothing that does leaves them.
  */
 static char *
-check_users_query(const RsListing *listing)
+check_users_query(const RsListsWanted *listing)
 {
 	char	   *query = pstrdup(listing->users);
 	size_t		length = strlen(query);
@@ -164,7 +164,8 @@ cut_log(RsLists *l)
 
 		if (i < limit || returned[item])
 			log->row[kept++] = log->row[i];
-		else if (!r->repeatable && (rs_event_flags(&log->row[i].event) & RS_OWNED))
+		else if ((rs_event_flags(&log->row[i].event) & RS_OWNED) &&
+				 rs_owned_hides(r, log->row[i].event.time, GetCurrentTransactionStartTimestamp()))
 			rs_idmap_add(l->hidden, rs_idmap_datum(log->items, item));
 	}
 	log->n = kept;
@@ -175,14 +176,19 @@ static void
 finish_user(RsLists *l)
 {
 	MemoryContext old = MemoryContextSwitchTo(l->user_context);
+	uint32		user = rs_idmap_count(l->users) - 1;
+	RsHistory  *h;
 
 	cut_log(l);
-	add_target(l, rs_idmap_count(l->users) - 1,
-			   rs_history_of_log(l->run->recommender, l->m, &l->log, l->hidden,
-								 GetCurrentTransactionStartTimestamp()));
+	h = rs_history_of_log(l->run->recommender, l->m, &l->log, l->hidden,
+						  GetCurrentTransactionStartTimestamp());
+	if (l->single)
+		rs_lists_make_single(l, rs_idmap_datum(l->users, user), h);
+	else
+		add_target(l, user, h);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(l->user_context);
-	if (rs_batch_space(&l->arg.batch, l->most_columns) == NULL)
+	if (!l->single && rs_batch_space(&l->arg.batch, l->most_columns) == NULL)
 		rs_lists_run(l);
 }
 

@@ -24,6 +24,7 @@
 
 #include "als_job.h"
 #include "evaluate.h"
+#include "learn.h"
 #include "lister.h"
 #include "kernel/als.h"
 #include "kernel/als_cg.h"
@@ -46,6 +47,9 @@ extern PGDLLEXPORT Datum rs_train_estimate(PG_FUNCTION_ARGS);
 #define BPR_STEP		400		/* of a step: what it takes besides its products */
 #define NEIGHBOR_PAIRS	60e6	/* of items of one user */
 #define RANKED_ITEMS	0.15e9	/* by one policy under one protocol */
+#define FUNNELS_OPENED	4e3
+#define CANDIDATES		4e6		/* described by their features */
+#define LEARNED			1e9		/* products of two features */
 #define NEIGHBORS_WRITTEN 0.7e6
 #define ROWS_WRITTEN	0.35e6
 
@@ -91,6 +95,61 @@ factors_cost(const RsCounts *c, const RsFactorSettings *s)
 								(c->users + c->items) * 12 * f * f) / FACTOR_FLOP;
 	if (s->method == RS_BPR)
 		cost.seconds = s->sweeps * c->rows * (BPR_STEP + 12 * f) / FACTOR_FLOP;
+	return cost;
+}
+
+/* A funnel of a policy's settings, for its sizes alone. */
+static RsFunnel
+sized_funnel(const RsCounts *c, const RsPolicy *p)
+{
+	static const uint64 start = 0;
+	RsFunnel	f = {0};
+
+	f.nitems = (uint32) c->items;
+	f.neighbor_start = &start;
+	f.most_neighbors = p->neighbors.neighbors;
+	f.facts.nextra = p->funnel.nextra;
+	f.fold.factors = f.fold.width = f.index.width = p->factors.factors;
+	f.index.nitems = f.nitems;
+	memcpy(f.quota, p->funnel.quota, sizeof(f.quota));
+	return f;
+}
+
+/* What a process needs for the funnel of one policy, and all need together. */
+static double
+funnel_bytes(const RsRun *run, const RsCounts *c, const RsPolicy *p)
+{
+	RsFunnel	f = sized_funnel(c, p);
+	int			history = run->recommender->history_limit;
+
+	return (run->workers + 1) * ((double) rs_funnel_workspace(&f, history) +
+								 rs_funnel_most(&f, history) * sizeof(RsCandidate) + 8.0 * history) +
+		rs_index_bytes((uint32) c->items, p->factors.factors) +
+		(run->recommender->has_catalog ? (24.0 + 4 * p->funnel.nextra) * c->items : 0);
+}
+
+/* Learning the ranker of one policy, once its parts are there. */
+static StageCost
+learn_cost(const RsRun *run, const RsCounts *c, const RsPolicy *p)
+{
+	RsFunnel	f = sized_funnel(c, p);
+	double		most;
+	double		features = RS_FEATURES + p->funnel.nextra;
+	double		users = Min(c->users, 2 * RS_LEARN_USERS);
+	double		row = 4 * features + 1;
+	StageCost	cost = {0, 0};
+
+	for (int i = 0; i < RS_SOURCES; i++)
+		f.quota[i] = Min(f.quota[i], RS_LEARN_QUOTA);
+	most = Max(rs_funnel_most(&f, run->recommender->history_limit), 1);
+	if (!p->funnel.ranked)
+		return cost;
+	cost.bytes = funnel_bytes(run, c, p) + 4 * c->items +
+		Max(Min(RS_LEARN_BYTES, users * most * row), most * row) +
+		Max(Min(RS_LEARN_BATCH, users * most * row), most * row) +
+		POOL_BYTES + 32.0 * RS_LEARN_USERS + rs_linear_workspace((int) features) + c->users;
+	cost.seconds = (users / FUNNELS_OPENED + users * most / CANDIDATES) / (run->workers + 1) +
+		10 * Min(users * most, RS_LEARN_BYTES / row) * features * features / LEARNED;
 	return cost;
 }
 
@@ -204,23 +263,42 @@ evaluate_cost(const RsRun *run, const RsCounts *c)
 	if (run->with_ratings)
 		cost.bytes += list_length(run->policies) * sizeof(RsErrors) * (c->users + RS_RESULT_USERS);
 	cost.seconds = c->users / 2 * c->items * lists / RANKED_ITEMS / (run->workers + 1);
+	foreach(cell, run->policies)
+	{
+		RsPolicy   *p = lfirst(cell);
+
+		if (!p->funnel.ranked)
+			continue;
+		cost.bytes += funnel_bytes(run, c, p) + (run->workers + 1) * c->items;
+		cost.seconds += c->users / 2 / FUNNELS_OPENED / (run->workers + 1);
+	}
 	return cost;
 }
 
 static StageCost
 write_cost(const RsCounts *c, const RsPolicy *p)
 {
-	StageCost		cost = {0, (2 * c->items + c->users) / ROWS_WRITTEN};
+	StageCost		cost = {0, (3 * c->items + c->users) / ROWS_WRITTEN};
 
 	if (rs_has_neighbors(p->method))
 		cost.seconds += c->items * Min(p->neighbors.neighbors, c->items) / NEIGHBORS_WRITTEN;
 	return cost;
 }
 
-#define ESTIMATED_STAGES	6
+typedef enum EstimatedStage
+{
+	STAGE_LOAD,
+	STAGE_SPLIT,
+	STAGE_TRAIN,
+	STAGE_EVALUATE,
+	STAGE_RANKER,				/* of a policy that has one */
+	STAGE_TRAIN_ALL,
+	STAGE_WRITE,
+	ESTIMATED_STAGES
+} EstimatedStage;
 
 static const char *const stage_names[ESTIMATED_STAGES] = {
-	"load", "split", "train", "evaluate", "train_all", "write"
+	"load", "split", "train", "evaluate", "ranker", "train_all", "write"
 };
 
 static void
@@ -232,19 +310,29 @@ estimate(const RsRun *run, const RsCounts *c, StageCost *stage)
 	StageCost		evaluate = evaluate_cost(run, c);
 	StageCost		write = write_cost(c, run->policy);
 
-	stage[0].bytes = load_bytes(run, c);
-	stage[0].seconds = c->rows / LOAD_ROWS;
+	StageCost		learn = learn_cost(run, c, run->policy);
+	double		events = c->rows * sizeof(RsEvent);
+
+	if (run->recommender->has_catalog)
+		matrix += (21.0 + 4 * run->policy->funnel.nextra) * c->items + SMALL_BYTES;
+	stage[STAGE_LOAD].bytes = load_bytes(run, c);
+	stage[STAGE_LOAD].seconds = c->rows / LOAD_ROWS;
 	/* the draft of the matrix goes before its second orientation comes */
-	stage[1].bytes = matrix;
-	stage[1].seconds = c->rows / SPLIT_ROWS;
-	stage[2].bytes = matrix + all.bytes;
-	stage[2].seconds = all.seconds;
-	stage[3].bytes = matrix + all.bytes + evaluate.bytes;
-	stage[3].seconds = evaluate.seconds;
-	stage[4].bytes = matrix + final.bytes;
-	stage[4].seconds = final.seconds + c->rows / SPLIT_ROWS;
-	stage[5].bytes = matrix + final.bytes;
-	stage[5].seconds = write.seconds;
+	stage[STAGE_SPLIT].bytes = matrix;
+	stage[STAGE_SPLIT].seconds = c->rows / SPLIT_ROWS;
+	/* a ranker is learned by a matrix and parts of its own, before the others */
+	stage[STAGE_TRAIN].bytes = matrix +
+		Max(all.bytes, learn.bytes > 0 ? matrix - events + final.bytes + learn.bytes : 0);
+	stage[STAGE_TRAIN].seconds = all.seconds +
+		(learn.bytes > 0 ? final.seconds + learn.seconds : 0);
+	stage[STAGE_EVALUATE].bytes = matrix + all.bytes + evaluate.bytes;
+	stage[STAGE_EVALUATE].seconds = evaluate.seconds;
+	stage[STAGE_RANKER].bytes = matrix + all.bytes + learn.bytes;
+	stage[STAGE_RANKER].seconds = learn.seconds;
+	stage[STAGE_TRAIN_ALL].bytes = matrix + final.bytes;
+	stage[STAGE_TRAIN_ALL].seconds = final.seconds + c->rows / SPLIT_ROWS;
+	stage[STAGE_WRITE].bytes = matrix + final.bytes;
+	stage[STAGE_WRITE].seconds = write.seconds;
 }
 
 /* Megabytes that a run needs by what is known of its source now; 0 = nothing. */
@@ -340,6 +428,8 @@ rs_train_estimate(PG_FUNCTION_ARGS)
 		Datum		values[3];
 		bool		nulls[3] = {false};
 
+		if (i == STAGE_RANKER && !run->policy->funnel.ranked)
+			continue;
 		values[0] = CStringGetTextDatum(stage_names[i]);
 		values[1] = Int64GetDatum((int64) stage[i].bytes);
 		values[2] = Float8GetDatum(stage[i].seconds);

@@ -28,6 +28,8 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -166,6 +168,28 @@ sort_categories(RsRun *run, RsCatalogFacts *facts)
 	pfree(place);
 }
 
+/*
+ * Whether the view of the catalog is there.  It goes with its source, and then
+ * training goes on without, unless a policy asks for what only it knows.
+ */
+static bool
+has_view(const RsRecommender *r, List *policies)
+{
+	ListCell   *cell;
+	bool		needed = false;
+
+	if (OidIsValid(get_relname_relid("catalog", r->schema_oid)))
+		return true;
+	foreach(cell, policies)
+		needed |= ((RsPolicy *) lfirst(cell))->funnel.nextra > 0;
+	ereport(needed ? ERROR : NOTICE,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("the catalog of recommender \"%s\" no longer exists", NameStr(r->name)),
+			 errhint("SELECT recsys.alter_recommender(%s, catalog => ...) names another.",
+					 quote_literal_cstr(NameStr(r->name)))));
+	return false;
+}
+
 void
 rs_facts_read(RsRun *run, List *policies)
 {
@@ -182,6 +206,8 @@ rs_facts_read(RsRun *run, List *policies)
 	foreach(cell, policies)
 		complete &= run->facts != NULL && has_all(run->facts, lfirst(cell));
 	if (complete)
+		return;
+	if (!has_view(run->recommender, policies))
 		return;
 	/* what an earlier reading left goes with the run */
 	old = MemoryContextSwitchTo(run->context);

@@ -278,7 +278,7 @@ scan_users(RsLister *r, const RsPlanFactors *p, const RsRankFactors *f, int firs
 
 /* The lists of all users by the policies with a part of the factors. */
 static void
-list_users(RsLister *r, int factors, const RsRankFactors *f, RsListed listed, void *arg)
+list_users(RsLister *r, int factors, const RsRankFactors *f, RsTakeList take, void *arg)
 {
 	for (int p = 0; p < r->plan->npolicies; p++)
 	{
@@ -297,7 +297,7 @@ list_users(RsLister *r, int factors, const RsRankFactors *f, RsListed listed, vo
 											 policy->blend, hidden != 0, r->plan->k,
 											 &r->work, r->list);
 
-				listed(arg, r->place[i], p, hidden != 0, f ? u->x : NULL, r->list, n);
+				take(arg, r->place[i], p, hidden != 0, f ? u->x : NULL, r->list, n);
 			}
 			CHECK_FOR_INTERRUPTS();
 		}
@@ -355,7 +355,7 @@ fill_up(RsLister *r, const RsPlanPolicy *policy, int user, bool with_hidden, int
  * of an unknown user all is by popularity, which is what the blend says then.
  */
 static void
-list_ranked(RsLister *r, int p, int user, bool with_hidden, RsListed listed, void *arg)
+list_ranked(RsLister *r, int p, int user, bool with_hidden, RsTakeList take, void *arg)
 {
 	const RsPlanPolicy *policy = &r->policy[p];
 	const RsRankUser *u = &r->user[user];
@@ -377,12 +377,12 @@ list_ranked(RsLister *r, int p, int user, bool with_hidden, RsListed listed, voi
 	}
 	if (n < r->plan->k)
 		n = fill_up(r, policy, user, with_hidden, n);
-	listed(arg, r->place[user], p, with_hidden, NULL, r->ranked, n);
+	take(arg, r->place[user], p, with_hidden, NULL, r->ranked, n);
 }
 
 /* The lists of all users by the policies with a ranker. */
 static void
-list_funnels(RsLister *r, RsListed listed, void *arg)
+list_funnels(RsLister *r, RsTakeList take, void *arg)
 {
 	for (int p = 0; p < r->plan->npolicies; p++)
 	{
@@ -397,7 +397,7 @@ list_funnels(RsLister *r, RsListed listed, void *arg)
 
 			rs_funnel_open(&r->funnel[funnel], &u, r->funnel_work[funnel]);
 			for (int hidden = 0; hidden <= (int) r->plan->with_hidden; hidden++)
-				list_ranked(r, p, i, hidden != 0, listed, arg);
+				list_ranked(r, p, i, hidden != 0, take, arg);
 			rs_funnel_close(&r->funnel[funnel], r->funnel_work[funnel]);
 			CHECK_FOR_INTERRUPTS();
 		}
@@ -406,7 +406,7 @@ list_funnels(RsLister *r, RsListed listed, void *arg)
 
 /* All lists of the users taken together. */
 static void
-rank_users(RsLister *r, RsListed listed, void *arg)
+rank_users(RsLister *r, RsTakeList take, void *arg)
 {
 	r->used = 0;
 	for (int i = 0; i < r->n; i++)
@@ -414,7 +414,7 @@ rank_users(RsLister *r, RsListed listed, void *arg)
 		mark_user(r, i);
 		CHECK_FOR_INTERRUPTS();
 	}
-	list_users(r, -1, NULL, listed, arg);
+	list_users(r, -1, NULL, take, arg);
 	for (int i = 0; i < r->plan->nfactors; i++)
 	{
 		RsRankFactors f;
@@ -423,9 +423,9 @@ rank_users(RsLister *r, RsListed listed, void *arg)
 			continue;
 		f = rank_factors(&r->factors[i]);
 		scan_users(r, &r->factors[i], &f, 0, r->warm);
-		list_users(r, i, &f, listed, arg);
+		list_users(r, i, &f, take, arg);
 	}
-	list_funnels(r, listed, arg);
+	list_funnels(r, take, arg);
 }
 
 uint32
@@ -436,7 +436,7 @@ rs_lister_blocks(const RsBatch *batch)
 
 /* Takes as many users together as there is room for their marks. */
 void
-rs_lister_block(RsLister *r, uint32 block, RsListed listed, void *arg)
+rs_lister_block(RsLister *r, uint32 block, RsTakeList take, void *arg)
 {
 	uint32		end = Min((block + 1) * RS_RANK_USERS, r->batch->n);
 	uint32		next = block * RS_RANK_USERS;
@@ -461,6 +461,6 @@ rs_lister_block(RsLister *r, uint32 block, RsListed listed, void *arg)
 		r->warm = r->n;
 		for (int i = 0; i < ncold; i++)
 			r->place[r->n++] = cold[i];
-		rank_users(r, listed, arg);
+		rank_users(r, take, arg);
 	}
 }

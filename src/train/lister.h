@@ -100,7 +100,7 @@ typedef struct RsLister RsLister;
  * Receives a list; target counts from the batch's first.  x is the user's
  * vector, NULL where the list is made without factors or by a ranker.
  */
-typedef void (*RsListed) (void *arg, uint32 target, int policy, bool with_hidden,
+typedef void (*RsTakeList) (void *arg, uint32 target, int policy, bool with_hidden,
 						  const float *x, const RsScored *list, int n);
 
 /* Parts as they are trained or read, for policies that they belong to. */
@@ -128,7 +128,7 @@ extern void rs_batch_add(RsBatch *batch, const RsTarget *target, uint64 columns)
 extern Size rs_lister_bytes(const RsPlan *plan);
 
 extern RsLister *rs_lister_make(const RsPlan *plan, const RsBatch *batch);
-extern void rs_lister_block(RsLister *lister, uint32 block, RsListed listed, void *arg);
+extern void rs_lister_block(RsLister *lister, uint32 block, RsTakeList take, void *arg);
 extern uint32 rs_lister_blocks(const RsBatch *batch);
 
 /* a target's history as the funnel takes it; time has room for the longest */

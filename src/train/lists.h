@@ -8,17 +8,17 @@
 #ifndef RS_LISTS_H
 #define RS_LISTS_H
 
+#include "list.h"
 #include "lister.h"
-#include "serve.h"
 
 /* What recommend_all has been asked for. */
-typedef struct RsListing
+typedef struct RsListsWanted
 {
 	int			k;
 	char	   *users;			/* query for their ids; NULL = all */
 	bool		has_policy;
 	NameData	policy;
-} RsListing;
+} RsListsWanted;
 
 /* A row of a list. */
 typedef struct RsListedItem
@@ -41,8 +41,11 @@ typedef struct RsListsArg
 typedef struct RsLists
 {
 	RsRun	   *run;
-	RsListing  *listing;
+	RsListsWanted *listing;
 	RsModel    *m;
+	RsRequest	request;		/* of whoever is listed for */
+	bool		single;			/* for one after the other, by the code that serves */
+	RsWriter   *writer;			/* the rows of such lists */
 	MemoryContext context;		/* of the whole stage */
 	MemoryContext batch_context;	/* ids of the batch's users */
 	MemoryContext user_context; /* of one user */
@@ -64,6 +67,20 @@ typedef struct RsLists
 /* batch.c: stage recommend; and what it has at hand for a user or a batch */
 extern void rs_recommend_all(RsRun *run, RsStageResult *result);
 extern void rs_lists_run(RsLists *l);
+
+/* batch_rows.c: old rows go, new ones come */
+extern void rs_lists_delete(RsLists *l, const Datum *users, uint32 n);
+extern void rs_lists_write(RsLists *l);
+
+extern RsWriter *rs_lists_writer(const RsLists *l);
+
+/*
+ * batch_single.c: whether lists are made one at a time, and if so what belongs
+ * to it
+ */
+extern void rs_lists_open_single(RsLists *l);
+extern void rs_lists_make_single(RsLists *l, Datum user, RsHistory *h);
+extern void rs_lists_close_single(RsLists *l);
 
 /* batch_users.c: reads all users, runs the batch whenever it is full */
 extern void rs_lists_read(RsLists *l);

@@ -206,7 +206,7 @@ typedef struct RsRun
 	struct RsLearned *learned;	/* the ranker of the model to be stored */
 	int64		model_id;
 
-	struct RsListing *listing;	/* what recommend_all is to list */
+	struct RsListsWanted *listing;	/* what recommend_all is to list */
 } RsRun;
 
 /* what a stage did */

@@ -18,8 +18,8 @@ typedef struct RsLearned
 	RsRanker	ranker;			/* nfeatures 0: there was too little to learn from */
 	RsLinearFit fit;
 	bool		random;			/* the slice is of pairs at random */
-	TimestampTz from;			/* or of a time */
-	TimestampTz until;			/* DT_NOEND = the newest event */
+	TimestampTz from;			/* or from this instant on */
+	TimestampTz until;			/* to its newest event */
 } RsLearned;
 
 /* whether a policy's candidates are ranked, in an evaluation, by a ranker */

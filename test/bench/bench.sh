@@ -15,7 +15,7 @@
 #	large		100 million, 1 million users, 100 thousand items; needs 16 GB
 #				of memory and 40 GB of disk; medium comes with it, to compare
 # Parts, with their minutes on 2 idle cores (small + medium):
-#	kernel		micro-benchmarks of src/kernel, without a server		1
+#	kernel		micro-benchmarks of src/kernel, without a server		2
 #	load		reading the interaction view							1
 #	factors		sweeps of iALS, 48 to 256 factors, 1 and 2 processes	2
 #	neighbors	item neighbours, and pair counts by SQL (small)			2
@@ -24,6 +24,8 @@
 #	memory		what a training takes, and what it said it would		1
 #	cancel		how long a training takes to answer (small)				1
 #	retrain		the whole loop, stage by stage							2
+#	serving		lists and the other questions, by sessions that come
+#				and go, beside retrains; a model of a million items (small)	8
 #
 # Every figure stands beside another one of the same run, and their ratio is
 # what counts: seconds of a shared machine say little.  A line with a claim
@@ -31,27 +33,29 @@
 # measured is an error.
 #
 # The data come from generate.c, the peak from sgemm.c, both of this folder;
-# tools.sh runs and notes, parts.sh measures.  The server is a throwaway one
+# nearest.c searches a model's factors; tools.sh runs and notes, parts.sh and
+# serving.sh measure.  The server is a throwaway one
 # (test/lib.sh) and is removed with its folder in the end.
 
 cd "$(dirname "$0")/../.." || exit 1
 . test/lib.sh
 . test/bench/tools.sh
 . test/bench/parts.sh
+. test/bench/serving.sh
 
 sizes='' parts=''
 for word in ${BENCH:-small medium}; do
 	case $word in
 	small | medium) sizes="$sizes $word" ;;
 	large) sizes="$sizes medium large" ;;
-	kernel | load | factors | neighbors | lists | write | memory | cancel | retrain)
+	kernel | load | factors | neighbors | lists | write | memory | cancel | retrain | serving)
 		parts="$parts $word" ;;
 	*) die "BENCH: \"$word\" is neither a size nor a part (see test/bench/bench.sh)" ;;
 	esac
 done
 # shellcheck disable=SC2086
 sizes=$(say ${sizes:-small} | awk '!seen[$0]++')
-: "${parts:=kernel load factors neighbors lists write memory cancel retrain}"
+: "${parts:=kernel load factors neighbors lists write memory cancel retrain serving}"
 : "${CSV:=build/bench.csv}"
 memory_kb=$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)
 : "${MEMORY:=$((memory_kb * 3 / 4 / 1024)) MB}"
@@ -60,7 +64,7 @@ build || exit 1
 build_tools || exit 1
 
 case " $parts " in *" kernel "*)
-	plain_make -s -C test/kernel bench || exit 1
+	plain_make -s -C test/kernel bench BLAS=1 || exit 1
 	say ""
 	;;
 esac
@@ -102,7 +106,7 @@ for size in $sizes; do
 	size_of "$size"
 	run_part data
 	for part in $parts; do
-		case $part/$size in neighbors/[!s]* | write/[!s]* | cancel/[!s]*) continue ;; esac
+		case $part/$size in neighbors/[!s]* | write/[!s]* | cancel/[!s]* | serving/[!s]*) continue ;; esac
 		run_part "$part"
 	done
 	# the next size needs the room

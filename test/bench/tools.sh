@@ -7,7 +7,9 @@ build_tools() {
 	blas=$(plain_make -s print-OPENBLAS_CFLAGS print-OPENBLAS_LIBS) || return 1
 	"${CC:-gcc}" -std=gnu99 -O2 -o build/bench/generate test/bench/generate.c -lm || return 1
 	# shellcheck disable=SC2086
-	"${CC:-gcc}" -std=gnu99 -O2 -o build/bench/sgemm test/bench/sgemm.c $blas
+	"${CC:-gcc}" -std=gnu99 -O2 -o build/bench/sgemm test/bench/sgemm.c $blas || return 1
+	# shellcheck disable=SC2086
+	"${CC:-gcc}" -std=gnu99 -O3 -fno-math-errno -Isrc/kernel -o build/bench/nearest test/bench/nearest.c src/kernel/*.c $blas -lm
 }
 
 # --- sizes ---

@@ -385,6 +385,9 @@ test_cost(void)
 	falling = check_search(&p, x, 100);
 	CHECK(falling.scored < 200 && falling.coded < p.n / 2);
 	CHECK(falling.bytes == falling.coded * 72 + falling.scored * 260);
+	for (i = 0; i < p.n; i++)
+		draw_vector(row_of(&p, i), 64, 1, 0);
+	draw_vector(x, 64, 1, 0);
 	normalise(&p);
 	build(&p);
 	equal = check_search(&p, x, 100);
@@ -409,6 +412,11 @@ test_attach(void)
 	if (posix_memalign(&copy, RS_INDEX_ALIGN, rs_index_bytes(100, 5)) != 0)
 		exit(2);
 	memcpy(copy, p.memory, rs_index_bytes(100, 5));
+
+	/* no byte is what stood there before */
+	memset(p.memory, 0x3c, rs_index_bytes(100, 5));
+	rs_index_build(p.row, 100, 5, p.memory, &again);
+	CHECK(memcmp(copy, p.memory, rs_index_bytes(100, 5)) == 0);
 	rs_index_attach(copy, 100, 5, &again);
 	p.index = again;
 	check_structure(&p);

@@ -97,6 +97,17 @@ make_world(int nfeatures, int nlists, const double *w)
 	return world;
 }
 
+/* Makes values of very different sizes, so that full steps go too far. */
+static void
+roughen(World *world, double how)
+{
+	uint64_t	n = world->start[world->d.nlists] * world->d.nfeatures;
+	uint64_t	i;
+
+	for (i = 0; i < n; i++)
+		world->feature[i] *= (float) exp(how * random_normal());
+}
+
 static void
 free_world(World *world)
 {
@@ -197,19 +208,21 @@ test_optimum(void)
 {
 	int			round;
 
-	for (round = 0; round < 10; round++)
+	for (round = 0; round < 20; round++)
 	{
 		int			n = 1 + random_below(MOST);
-		double		lambda = pow(10, -random_below(5));
+		double		lambda = pow(10, -random_below(round < 10 ? 5 : 9));
 		World		world = make_world(n, 20 + random_below(100), planted);
 		double		w[MOST];
 		int			j;
 
+		if (round >= 10)
+			roughen(&world, 2);
 		CHECK(train(&world, NULL, lambda, 1));
 		memcpy(w, world.weight, sizeof(w));
 		for (j = 0; j < n; j++)
 		{
-			const double h = 1e-4;
+			const double h = 1e-5;
 			double		above;
 			double		below;
 
@@ -310,6 +323,33 @@ test_prior(void)
 	free_world(&world);
 }
 
+/* The factor fits best wherever the search for it has to go. */
+static void
+test_rough_prior(void)
+{
+	int			round;
+
+	for (round = 0; round < 30; round++)
+	{
+		World		world = make_world(2, 2 + random_below(20), planted);
+		double		prior[2] = {random_normal(), random_normal()};
+		double		w[MOST] = {0};
+		double		best = INFINITY;
+		double		factor;
+
+		roughen(&world, round % 3 * 2);
+		CHECK(train(&world, prior, 1e9, 1));
+		for (factor = 1e-6; factor < 1e6; factor *= 1.01)
+		{
+			w[0] = factor * prior[0] * world.scale[0];
+			w[1] = factor * prior[1] * world.scale[1];
+			best = fmin(best, objective(&world, w, zero, 1e-6, NULL));
+		}
+		CHECK(world.fit.prior_loss < best + 1e-6 * (1 + best));
+		free_world(&world);
+	}
+}
+
 /* The first feature alone tells what is relevant. */
 static void
 test_separable(void)
@@ -327,7 +367,7 @@ test_separable(void)
 		CHECK(train(&world, prior, lambda, 1));
 		for (j = 0; j < 4; j++)
 			CHECK(isfinite(world.weight[j]));
-		CHECK(world.weight[0] > 1);
+		CHECK(world.weight[0] > 1 && world.weight[0] < 1000);
 		CHECK(isfinite(world.r.slope) && world.r.slope > 0 && isfinite(world.r.intercept));
 		for (i = 0; i < world.start[50]; i++)
 		{
@@ -341,7 +381,7 @@ test_separable(void)
 
 /* Probabilities are right on average, and rise with w'z. */
 static void
-test_calibration(void)
+test_calibration(double how)
 {
 	World		world = make_world(6, 2000, planted);
 	uint64_t	rows = world.start[2000];
@@ -352,7 +392,8 @@ test_calibration(void)
 	double		low;
 	uint64_t	i;
 
-	CHECK(train(&world, NULL, .001, 1));
+	roughen(&world, how);
+	CHECK(train(&world, NULL, how > 0 ? 1e-9 : .001, 1));
 	CHECK(world.r.slope > 0);
 	for (i = 0; i < rows; i++)
 		relevant += world.relevant[i];
@@ -491,6 +532,23 @@ test_huge(void)
 	free_world(&world);
 }
 
+/* A score is a number, whatever the weights. */
+static void
+test_overflow(void)
+{
+	static const double mean[2] = {0, 0};
+	static const double scale[2] = {1e-30, 1e-30};
+	static const double weight[2] = {1e300, -1e300};
+	RsRanker	r = {2, mean, scale, weight, 1, 0};
+	float		x[2] = {3e38f, 3e38f};
+
+	CHECK(rs_ranker_raw(&r, x) == 0 && rs_ranker_score(&r, x) == .5);
+	x[1] = 0;
+	CHECK(rs_ranker_score(&r, x) == 1);
+	x[0] = -3e38f;
+	CHECK(rs_ranker_score(&r, x) == 0);
+}
+
 /* The same lists give the same bytes. */
 static void
 test_repeats(void)
@@ -512,11 +570,14 @@ main(void)
 	test_descent();
 	test_planted();
 	test_prior();
+	test_rough_prior();
 	test_separable();
-	test_calibration();
+	test_calibration(0);
+	test_calibration(3);
 	test_slope();
 	test_degenerate();
 	test_huge();
+	test_overflow();
 	test_repeats();
 	return finish("linear");
 }

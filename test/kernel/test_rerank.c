@@ -383,6 +383,21 @@ test_adjustments(void)
 	CHECK(rs_boosted(2, -1) == 0 && rs_boosted(-2, -1) < -1e5);
 	CHECK(rs_boosted(2, NAN) == 2 && rs_boosted(2, INFINITY) == 2 && rs_boosted(1e308, 1e308) == 1e308);
 	CHECK(near(rs_freshness(14, 14), .5, 1e-15) && near(rs_freshness(28, 14), .25, 1e-15));
+	{
+		float		x[] = {1, 0};
+		float		y[] = {3, 3};
+		float		z[] = {-1, 0};
+		RsRerankItem a = {0, 1, x};
+		RsRerankItem b = {0, 2, y};
+		RsRerankItem c = {0, 1, z};
+		RsRerankItem d = {0, 1, NULL};
+		RsRerankItem e = {0, RS_UNGROUPED, NULL};
+
+		CHECK(near(rs_rerank_similarity(&a, &b, 2), sqrt(.5), 1e-6));
+		CHECK(rs_rerank_similarity(&a, &a, 2) == 1 && rs_rerank_similarity(&a, &c, 2) == 0);
+		CHECK(rs_rerank_similarity(&a, &d, 2) == 1 && rs_rerank_similarity(&d, &b, 2) == 0);
+		CHECK(rs_rerank_similarity(&e, &e, 2) == 0);
+	}
 	CHECK(rs_freshness(-1, 14) == 1 && rs_freshness(0, 14) == 1 && rs_freshness(1e300, 14) == 0);
 }
 

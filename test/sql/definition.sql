@@ -19,13 +19,13 @@ INSERT INTO def.item VALUES (10, 'ten', 1.5, true, 'red'), (20, 'twenty', NULL, 
 SELECT recsys.create_recommender('def_shop', source => 'def.event', user_column => 'user_id', item_column => 'item_id',
 	time_column => 'at', value_column => 'qty', event_column => 'kind', catalog => 'def.item',
 	positives => '{"buy": {"weight": 1}, "view": {"weight": 0.1}}');
-SELECT relname, CASE relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' END AS kind, reloptions,
+SELECT relname, CASE relkind WHEN 'v' THEN 'view' ELSE 'table' END AS kind, reloptions,
 	obj_description(oid, 'pg_class') IS NOT NULL AS described
-FROM pg_class WHERE relnamespace = 'def_shop'::regnamespace AND relkind IN ('r', 'v')
-ORDER BY relkind, relname COLLATE "C";
+FROM pg_class WHERE relnamespace = 'def_shop'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
+ORDER BY relkind = 'v', relname COLLATE "C";
 -- every column has a comment, but for the catalog's own
 SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
-WHERE relnamespace = 'def_shop'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0
+WHERE relnamespace = 'def_shop'::regnamespace AND relkind IN ('r', 'p', 'v') AND attnum > 0
 AND col_description(attrelid, attnum) IS NULL;
 SELECT oid::regprocedure AS function, provolatile = 's' AS stable, obj_description(oid, 'pg_proc') IS NOT NULL AS described
 FROM pg_proc WHERE pronamespace = 'def_shop'::regnamespace ORDER BY proname COLLATE "C";

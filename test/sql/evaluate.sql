@@ -91,7 +91,7 @@ LEFT JOIN (SELECT policy::text, 'everyone' AS population, metric, k, count(*) AS
 	UNION ALL
 	SELECT policy::text, 'warm', metric, k, count(*), avg(value) FROM evaluate_shop.value WHERE warm GROUP BY 1, 3, 4) v
 	USING (policy, population, metric, k)
-WHERE run_id = :run AND protocol = 'new' AND metric NOT IN ('coverage', 'novelty', 'popularity_share', 'cold_share', 'cold_items', 'cold_users')
+WHERE run_id = :run AND policy <> 'default.blend' AND protocol = 'new' AND metric NOT IN ('coverage', 'novelty', 'popularity_share', 'cold_share', 'cold_items', 'cold_users')
 GROUP BY policy, population ORDER BY policy, population;
 -- user by user, in single precision
 SELECT u.policy, bool_and(abs(u.value - v.value) < 1e-6) AS equal

@@ -141,7 +141,71 @@ SELECT * FROM recsys.skew_report('replay', NULL); \echo :SQLSTATE
 SELECT * FROM recsys.skew_report('replay', 'infinity');
 -- models go, one after the other
 CALL recsys.retrain('replay', evaluate => false);
-SELECT * FROM replay.request q, recsys.replay('replay', q.request_id) WHERE placement = 'before'; \echo :SQLSTATE
+DO $$
+DECLARE
+	hint text;
+BEGIN
+	PERFORM FROM replay.request q, recsys.replay('replay', q.request_id) WHERE placement = 'before';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RAISE WARNING '%: %', SQLSTATE, regexp_replace(SQLERRM, '\d+', 'N') USING HINT = hint;
+END $$;
 SELECT * FROM recsys.skew_report('replay');
 -- features keep their names
 SELECT count(*) > 100 AS many, count(DISTINCT feature) = cardinality(recsys._feature_names('replay', max(model_id))) AS all FROM replay.exposure_feature JOIN replay.request USING (requested_at, request_id, unit);
+
+-- every method, and sources of other kinds: a request of each replays, and no feature differs
+CREATE FUNCTION replay_all(shop name, OUT policy name, OUT ranker text, OUT requests int8, OUT exposures int8, OUT shown int8, OUT list int8, OUT skew int8, OUT compared int8) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('SELECT count(s.request_id) FROM (SELECT DISTINCT user_id FROM %1$I.interaction ORDER BY 1 LIMIT 50) u, %1$I.serve(u.user_id, k => 7) s', shop);
+	EXECUTE format('SELECT count(*) FROM %1$I.serve(session_id => ''x'', for_items => (SELECT (array_agg(DISTINCT item_id))[:2] FROM %1$I.interaction), k => 7)', shop);
+	EXECUTE format('SELECT min(q.policy::text), min(q.ranker), count(*), sum(q.rows), sum((SELECT count(*) FROM recsys.replay(%2$L, q.request_id))),
+		sum((SELECT count(*) FROM recsys.replay(%2$L, q.request_id, ''list''))) FROM %1$I.request q WHERE requested_at = now()', shop, shop)
+	INTO policy, ranker, requests, exposures, shown, list;
+	SELECT sum(s.differing), max(s.exposures) INTO skew, compared FROM recsys.skew_report(shop, now()) s;
+END $$;
+CREATE FUNCTION replay_live(shop name, policy name) RETURNS void LANGUAGE sql AS $$
+	UPDATE recsys.recommender SET live_policy = policy, live_model_id = NULL WHERE recommender = shop $$;
+SELECT recsys.create_policy('replay', 'ranks', 'bpr', '{"factors": 4, "rounds": 3}');
+SELECT recsys.create_policy('replay', 'blended', 'funnel', '{"factors": 4, "sweeps": 3, "ranker": "none"}');
+SELECT replay_live('replay', 'popularity');
+CALL recsys.retrain('replay', evaluate => false);
+SELECT * FROM replay_all('replay');
+SELECT replay_live('replay', 'item_item');
+CALL recsys.retrain('replay', evaluate => false);
+SELECT * FROM replay_all('replay');
+SELECT replay_live('replay', 'factors');
+CALL recsys.retrain('replay', evaluate => false);
+SELECT * FROM replay_all('replay');
+SELECT replay_live('replay', 'ranks');
+CALL recsys.retrain('replay', evaluate => false);
+SELECT * FROM replay_all('replay');
+SELECT replay_live('replay', 'blended');
+CALL recsys.retrain('replay', evaluate => false);
+SELECT * FROM replay_all('replay');
+-- without a time and a catalog, ids of uuid
+CREATE TABLE replay_bare AS SELECT md5(customer)::uuid AS who, md5(article::text)::uuid AS what FROM replay_event WHERE substr(customer, 2)::int < 50;
+SELECT recsys.create_recommender('replay_bare', 'replay_bare', 'who', 'what');
+SELECT recsys.alter_policy('replay_bare', 'default', '{"factors": 4, "sweeps": 3}');
+CALL recsys.retrain('replay_bare', evaluate => false);
+SELECT * FROM replay_all('replay_bare');
+-- ratings
+CREATE TABLE replay_rating AS SELECT customer, article, amount, at FROM replay_event WHERE substr(customer, 2)::int < 50;
+SELECT recsys.create_recommender('replay_rating', 'replay_rating', 'customer', 'article', 'at', value_column => 'amount', min_value => 3, feedback => 'explicit', catalog => 'replay_article');
+SELECT replay_live('replay_rating', 'ratings');
+CALL recsys.retrain('replay_rating', evaluate => false);
+SELECT * FROM replay_all('replay_rating');
+-- returns netted, repeated purchases, a short history of many events
+CREATE TABLE replay_net AS SELECT substr(customer, 2)::int8 AS customer, article, CASE WHEN what = 'view' THEN -1 ELSE amount END AS amount, at FROM replay_event WHERE substr(customer, 2)::int < 50;
+SELECT recsys.create_recommender('replay_net', 'replay_net', 'customer', 'article', 'at', value_column => 'amount', weight_rule => 'value', merge => 'sum', repeatable => true,
+	settings => '{"returns": "net", "history_limit": 2, "rules": {"bots": false}}');
+CALL recsys.retrain('replay_net', evaluate => false);
+SELECT * FROM replay_all('replay_net');
+-- a bot has no history, neither here nor there
+BEGIN;
+INSERT INTO replay_rating.excluded_user VALUES ('c9', 'too fast', 'bot_rate');
+SELECT count(*) FROM replay_rating.serve('c9', k => 5);
+SELECT requests, exposures, shown, list, skew FROM replay_all('replay_rating');
+SELECT history_item FROM replay_rating.request WHERE user_id = 'c9' AND requested_at = now();
+ROLLBACK;
+SELECT recsys.drop_recommender('replay'), recsys.drop_recommender('replay_bare'), recsys.drop_recommender('replay_rating'), recsys.drop_recommender('replay_net');

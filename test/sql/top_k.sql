@@ -1,4 +1,4 @@
--- top_k: the k best items of a group
+-- top_k: the k best items of a group; nearest: those of the greatest products
 \set SHOW_CONTEXT never
 
 CREATE TABLE top_k_score (grp text, item int, score float8);
@@ -96,3 +96,57 @@ SELECT recsys.top_k(item, score, item) FROM top_k_score WHERE grp = 'plain'; \ec
 SELECT recsys.top_k(a, 1, 1) FROM (VALUES ('=r/postgres'::aclitem)) v (a); \echo :SQLSTATE
 
 DROP TABLE top_k_score, top_k_large, top_k_serial, top_k_workers, top_k_both;
+
+-- nearest: best first by the product with the query, ties by item; a row with
+-- a NULL, or with a product that is not a number, is no row
+CREATE TABLE top_k_vector (item text, vector float4[]);
+INSERT INTO top_k_vector VALUES ('a', '{1,0}'), ('b', '{0,1}'), ('c', '{2,2}'), ('d', '{-1,5}'), ('e', '{5,-1}'),
+	('none', NULL), (NULL, '{9,9}'), ('nan', '{NaN,1}'), ('inf', '{Infinity,0}');
+SELECT recsys.nearest(item, vector, '{1,1}', 3) AS three, recsys.nearest(item, vector, '{1,1}', 100) AS all,
+	recsys.nearest(item, vector, '{-1,0}', 2) AS left, recsys.nearest(item, vector, '{0,0}', 3) AS zero,
+	recsys.nearest(item, vector, '{1,1}', 0) AS none, recsys.nearest(item, vector, NULL, 2) AS no_query
+FROM top_k_vector;
+SELECT recsys.nearest(item, vector, '{1,1}', 3) IS NULL AS "null" FROM top_k_vector WHERE false;
+SELECT recsys.nearest(1, vector, '{1,1}', 1) FROM top_k_vector \gdesc
+-- vectors without elements are all alike
+SELECT recsys.nearest(i, '{}', '{}', 2) FROM generate_series(1, 3) i;
+-- a window, and a query of each row's own: the nearest to the vector itself
+SELECT item, recsys.nearest(item, vector, '{1,2}', 2) OVER (ORDER BY item)
+FROM top_k_vector WHERE item < 'f' ORDER BY item;
+SELECT recsys.nearest(item, vector, vector, 3) FROM top_k_vector WHERE item < 'f';
+
+-- the same as top_k over dot, in one process and in several
+CREATE TABLE top_k_row AS
+	SELECT i AS item, ARRAY[sin(i), cos(i * 1.7), sin(i * .3), i % 5]::float4[] AS vector FROM generate_series(1, 20000) i;
+ALTER TABLE top_k_row SET (parallel_workers = 2);
+ANALYZE top_k_row;
+CREATE TABLE top_k_nearest AS
+	SELECT recsys.nearest(item, vector, '{1,-2,.5,0}', 500) AS items, recsys.nearest(item, vector, '{0,0,0,1}', 50) AS ties
+	FROM top_k_row;
+SELECT items = (SELECT recsys.top_k(item, recsys.dot(vector, '{1,-2,.5,0}'), 500) FROM top_k_row) AS as_top_k,
+	items[1:10] = (SELECT array_agg(item ORDER BY s DESC, item) FROM (SELECT item, recsys.dot(vector, '{1,-2,.5,0}') AS s
+		FROM top_k_row ORDER BY s DESC, item LIMIT 10) x) AS as_sorted, ties[1:4]
+FROM top_k_nearest;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+EXPLAIN (COSTS OFF) SELECT recsys.nearest(item, vector, '{1,-2,.5,0}', 500) FROM top_k_row;
+SELECT n.items = p.items AND n.ties = p.ties AS parallel
+FROM top_k_nearest n, (SELECT recsys.nearest(item, vector, '{1,-2,.5,0}', 500) AS items,
+	recsys.nearest(item, vector, '{0,0,0,1}', 50) AS ties FROM top_k_row) p;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET max_parallel_workers_per_gather;
+
+-- errors
+SELECT recsys.nearest(item, vector, '{1,2,3}', 3) FROM top_k_vector; \echo :SQLSTATE
+SELECT recsys.nearest(item, vector, '{}', 3) FROM top_k_vector; \echo :SQLSTATE
+SELECT recsys.nearest(item, '{{1,2}}', '{1,2}', 3) FROM top_k_vector; \echo :SQLSTATE
+SELECT recsys.nearest(item, vector, '{1,NULL}', 3) FROM top_k_vector; \echo :SQLSTATE
+SELECT recsys.nearest(item, vector, '{1,2}', -1) FROM top_k_vector; \echo :SQLSTATE
+SELECT recsys.nearest(item, vector, '{1,2}', NULL) FROM top_k_vector; \echo :SQLSTATE
+SELECT recsys.nearest(item, vector, '{1,2}', length(item)) FROM top_k_vector; \echo :SQLSTATE
+
+DROP TABLE top_k_vector, top_k_row, top_k_nearest;

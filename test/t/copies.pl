@@ -34,10 +34,10 @@ $node->safe_psql('postgres', q{CALL recsys.retrain('products', policy => 'mine',
 $node->safe_psql('postgres', q{CALL recsys.retrain('my "colours"', evaluate => false)});
 
 my $lists = q{
-	SELECT md5(string_agg(r::text, ',' ORDER BY u, rank)) FROM generate_series(1, 20) u, products.recommend(u, 20) r
-	UNION ALL SELECT md5(string_agg(r::text, ',' ORDER BY u, rank)) FROM generate_series(1, 20) u, products.recommend(u, 20, policy => 'mine') r
+	SELECT md5(string_agg(r::text, ',' ORDER BY u, rank)) FROM generate_series(1, 20) u, products.recommend(u, 20, as_of => '2026-01-01 00:00Z') r
+	UNION ALL SELECT md5(string_agg(r::text, ',' ORDER BY u, rank)) FROM generate_series(1, 20) u, products.recommend(u, 20, policy => 'mine', as_of => '2026-01-01 00:00Z') r
 	UNION ALL SELECT md5(string_agg(r::text, ',' ORDER BY i, rank)) FROM generate_series(1, 20) i, products.similar_items(i, 20) r
-	UNION ALL SELECT md5(string_agg(r::text, ',' ORDER BY i, rank)) FROM generate_series(1, 20) i, products.recommend_for_items(ARRAY[i], 20) r
+	UNION ALL SELECT md5(string_agg(concat_ws(' ', rank, item_id, source), ',' ORDER BY i, rank)) FROM generate_series(1, 20) i, products.recommend_for_items(ARRAY[i], 20) r
 	UNION ALL SELECT md5(string_agg(r::text, ',' ORDER BY u, rank)) FROM generate_series(1, 20) u, "my ""colours""".recommend(format('user "%s" é', u)) r};
 my $first = $node->safe_psql('postgres', $lists);
 is(scalar(grep { /^[0-9a-f]{32}$/ } split /\n/, $first), 5, 'the primary serves');

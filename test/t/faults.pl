@@ -222,7 +222,7 @@ $memory
 $again
 \\o
 $memory
-SELECT coalesce(sum(total_bytes), 0) FROM pg_backend_memory_contexts WHERE name LIKE 'recsys%';
+SELECT coalesce(sum(total_bytes), 0) FROM pg_backend_memory_contexts WHERE name LIKE 'recsys%' AND name NOT LIKE 'recsys kept%';
 SELECT count(*) FROM pg_ls_dir('/proc/' || pg_backend_pid() || '/task');
 SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'object';
 }, on_error_stop => 0);
