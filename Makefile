@@ -36,7 +36,7 @@ DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric ab top_k definition interaction quality detect_bots demo_shop \
 	cleaning train ratings bpr cooccurrence reproduce evaluate ranker tune recommend questions rules \
 	explain serve replay experiment experiment_report batch rights abuse badinput
-ISOLATION = two_runs publish
+ISOLATION = two_runs publish two_starts
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
 TAP_TESTS = 1
