@@ -53,7 +53,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET 
 #variable_conflict use_variable
 DECLARE
 	shown_until timestamptz := least(as_of, e.stopped_at);
-	arms int4 := (SELECT count(*) - 1 FROM recsys.variant v WHERE v.experiment_id = e.experiment_id);
+	arms int4 := (SELECT count(*)::int4 - 1 FROM recsys.variant v WHERE v.experiment_id = e.experiment_id);
 	known int8 := (recsys._experiment_model(e.recommender)).items;
 	metrics text[] := (SELECT array_agg(k.metric) FROM recsys._experiment_metrics(e) k);
 	control record;
@@ -61,7 +61,7 @@ DECLARE
 	m record;
 	c float8[];
 	t float8[];
-	found jsonb := '{}';
+	found jsonb := jsonb_build_object();
 	ratio float8;
 BEGIN
 	-- the log is large, and what is known of a new experiment's part of it is not: no plan that bets on few rows
