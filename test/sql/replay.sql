@@ -106,6 +106,15 @@ UPDATE replay.exposure e SET position = -position WHERE position IN (1, 2);
 UPDATE replay.exposure e SET position = 3 + position WHERE position IN (-1, -2);
 SELECT feature, logged, replayed, difference, cause FROM replay.request q, recsys.replay('replay', q.request_id) WHERE placement = 'before' ORDER BY logged;
 ROLLBACK;
+-- places that no list has, and lists that none was logged of
+BEGIN;
+UPDATE replay.exposure e SET position = 100000000 WHERE (requested_at, request_id) IN (SELECT requested_at, request_id FROM replay.request WHERE placement = 'before') AND position = 2;
+SELECT feature, logged, replayed, cause FROM replay.request q, recsys.replay('replay', q.request_id, 'list') WHERE placement = 'before' ORDER BY logged, replayed;
+DELETE FROM replay.exposure e WHERE position < 100000000;
+SELECT count(*) > 0 AS differs FROM replay.request q, recsys.replay('replay', q.request_id, 'list') WHERE placement = 'before';
+UPDATE replay.request SET k = -k;
+SELECT count(*) FROM replay.request q, recsys.replay('replay', q.request_id, 'list') WHERE placement = 'before';
+ROLLBACK;
 -- a history that is not the one that was used
 BEGIN;
 UPDATE replay.request q SET history_weight[1] = 9 WHERE placement = 'before';
