@@ -150,6 +150,30 @@ SELECT recsys.alter_recommender('owned', repeatable => true);
 SELECT who, count(*) FROM abuse.seen GROUP BY who;
 SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'owned'::regnamespace;
 
+-- so does the SQL of its rules, whoever replays a request
+CREATE FUNCTION abuse.told() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO abuse.seen VALUES (current_user);
+	RETURN true;
+END $$;
+GRANT SELECT ON abuse.thing TO regress_recsys_owner;
+SET ROLE regress_recsys_owner;
+SELECT recsys.alter_recommender('owned', catalog => 'abuse.thing', catalog_columns => '{"item": "what"}');
+SELECT recsys.alter_policy('owned', 'default', '{"rules": [{"rule": "predicate", "sql": "abuse.told()"}]}');
+CALL recsys.retrain('owned', evaluate => false);
+SELECT count(*) AS served FROM owned.serve(3, k => 1);
+RESET ROLE;
+DELETE FROM abuse.seen;
+SELECT count(*) AS differences FROM owned.request q, recsys.replay('owned', q.request_id, 'list');
+SELECT DISTINCT who FROM abuse.seen;
+
+-- a policy that asks the live model for parts that it does not have
+BEGIN;
+UPDATE recsys.model SET method = 'popularity', nonce = nonce + 1 WHERE recommender = 'mine';
+UPDATE recsys.policy SET settings = '{}' WHERE recommender = 'mine' AND policy = 'item_item';
+SELECT count(*) AS listed FROM mine.recommend(3, policy => 'item_item');
+ROLLBACK;
+
 -- an estimate of nothing, and of what no machine holds
 SELECT * FROM recsys._train_estimate(NULL, NULL, NULL, 1, 1, 1, 1, 1);
 SELECT * FROM recsys._train_estimate('mine', NULL, NULL, NULL, 1, 1, 1, 1);
