@@ -167,6 +167,35 @@ DELETE FROM abuse.seen;
 SELECT count(*) AS differences FROM owned.request q, recsys.replay('owned', q.request_id, 'list');
 SELECT DISTINCT who FROM abuse.seen;
 
+-- and what stands where the log's partitions should
+DELETE FROM abuse.seen;
+SET ROLE regress_recsys_owner;
+ALTER TABLE owned.request DETACH PARTITION owned.request_default;
+DROP TABLE owned.request_default;
+CREATE VIEW owned.request_default AS SELECT now() AS requested_at WHERE abuse.told();
+CREATE TABLE owned.exposure_old (LIKE owned.exposure INCLUDING ALL);
+ALTER TABLE owned.exposure ATTACH PARTITION owned.exposure_old FOR VALUES FROM ('2001-01-01Z') TO ('2001-02-01Z');
+SET client_min_messages = error;
+CREATE SCHEMA owned_old;
+ALTER TABLE owned.exposure_old SET SCHEMA owned_old;
+CREATE VIEW owned.exposure_old AS SELECT abuse.told();
+RESET ROLE;
+SELECT count(*) AS dropped FROM recsys.maintain('owned') WHERE action = 'dropped';
+SELECT DISTINCT who FROM abuse.seen;
+DROP SCHEMA owned_old CASCADE;
+SET client_min_messages = warning;
+
+-- a domain's checks are somebody else's code, those of domains of domains too
+CREATE FUNCTION abuse.checked(int8) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''checked''; RETURN true; END';
+CREATE DOMAIN abuse.number AS int8;
+CREATE DOMAIN abuse.code AS abuse.number;
+CREATE TABLE abuse.coded (who int8, what abuse.code, at timestamptz);
+SELECT recsys.create_recommender('coded', 'abuse.coded', 'who', 'what', 'at');
+ALTER DOMAIN abuse.number ADD CHECK (abuse.checked(VALUE)) NOT VALID;
+SELECT recsys.alter_policy('coded', 'popularity', '{"rules": [{"rule": "ban", "items": [1]}]}');
+SELECT recsys._base_type('abuse.code'::regtype), recsys._base_type('int4'::regtype);
+SELECT recsys.drop_recommender('coded');
+
 -- a policy that asks the live model for parts that it does not have
 BEGIN;
 UPDATE recsys.model SET method = 'popularity', nonce = nonce + 1 WHERE recommender = 'mine';
