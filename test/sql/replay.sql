@@ -141,6 +141,16 @@ FROM replay.event_right;
 SELECT array_agg(feature ORDER BY feature COLLATE "C") AS skewed, bool_and(exposures > 300) AS many FROM recsys.skew_report('replay', :'since') WHERE differing > 0;
 ROLLBACK;
 
+-- a history is made from the newest events, five for each item of the limit, and what ties with the last of them
+BEGIN;
+SELECT recsys.alter_recommender('replay', settings => '{"history_limit": 3}');
+INSERT INTO replay_event SELECT 'c121', CASE WHEN n > 10 THEN 1 + n % 2 ELSE 2 + n END, 'buy', 3, now() - (41 - n) * interval '1 second' FROM generate_series(1, 40) n;
+INSERT INTO replay_event SELECT 'c122', n, 'buy', 3, now() - interval '1 day' FROM generate_series(1, 40) n;
+SELECT now() AS since, count(*) FROM unnest('{c121,c122}'::text[]) c, replay.serve(c, k => 5) \gset
+SELECT user_id, cardinality(history_item) AS items FROM replay.request WHERE requested_at = now() ORDER BY user_id;
+SELECT max(exposures) > 0 AS compared, sum(differing) AS differing FROM recsys.skew_report('replay', :'since');
+ROLLBACK;
+
 -- errors
 SELECT * FROM recsys.replay('replay', NULL); \echo :SQLSTATE
 SELECT * FROM recsys.replay('replay', '018f0000-0000-7000-8000-000000000000'); \echo :SQLSTATE
