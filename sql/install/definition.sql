@@ -159,8 +159,7 @@ BEGIN
 	FOR p IN SELECT n AS id FROM jsonb_array_elements_text(s -> 'never_bots') n LOOP
 		BEGIN
 			-- not a domain's own type: its checks are somebody else's code
-			EXECUTE format('SELECT %L::%s', p.id, (SELECT format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1)
-				FROM pg_type t WHERE t.oid = r.user_type));
+			EXECUTE format('SELECT %L::%s', p.id, recsys._base_type(r.user_type));
 		EXCEPTION WHEN data_exception THEN
 			RAISE EXCEPTION 'setting "never_bots" holds "%", which is no % as the user ids are', p.id, r.user_type
 				USING ERRCODE = '22023';
