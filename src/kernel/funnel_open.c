@@ -348,7 +348,7 @@ list_categories(const RsFunnel *f, RsFunnelWork *w)
 				uint32_t	other = f->facts.category_item[w->head[c].next];
 
 				if (best == NULL || f->popularity[other] > f->popularity[item] ||
-					(f->popularity[other] == f->popularity[item] && other < item))
+					(other < item && f->popularity[other] == f->popularity[item]))
 				{
 					best = &w->head[c];
 					item = other;
