@@ -46,14 +46,14 @@ CREATE TEMP TABLE rule (n int GENERATED ALWAYS AS IDENTITY, rule text PRIMARY KE
 INSERT INTO rule (rule, query) VALUES
 ('functions have a search_path, an SQL-standard body or are C',
  $$SELECT name FROM f WHERE lanname NOT IN ('c', 'internal') AND prosqlbody IS NULL AND NOT has_path
-	AND NOT (prokind = 'p' AND name ~ '^recsys\.(retrain|tune)\(')$$),
+	AND NOT (prokind = 'p' AND name ~ '^recsys\.(retrain|tune)\(') AND NOT (in_shop AND proname = 'serve')$$),
 ('functions in SQL have an SQL-standard body',
  $$SELECT name FROM f WHERE lanname = 'sql' AND prosqlbody IS NULL AND NOT has_path$$),
 ('no procedure that commits has a SET clause',
  $$SELECT name FROM f WHERE prokind = 'p' AND proconfig IS NOT NULL AND prosrc ~* '\m(COMMIT|ROLLBACK)\M'$$),
-('functions of a recommender can be inlined: SQL, not STRICT, no SET clause, not VOLATILE but for serve',
- $$SELECT name FROM f WHERE in_shop AND (lanname <> 'sql' OR proisstrict OR proconfig IS NOT NULL
-	OR prosqlbody IS NULL OR provolatile <> CASE proname WHEN 'serve' THEN 'v' ELSE 's' END)$$),
+('functions of a recommender can be inlined: SQL, not STRICT, no SET clause, not VOLATILE; but for serve',
+ $$SELECT name FROM f WHERE in_shop AND (proisstrict OR proconfig IS NOT NULL OR CASE proname WHEN 'serve'
+	THEN provolatile <> 'v' OR lanname <> 'plpgsql' ELSE provolatile <> 's' OR prosqlbody IS NULL END)$$),
 ('no SECURITY DEFINER', $$SELECT name FROM f WHERE prosecdef$$),
 ('no volatile function is PARALLEL SAFE',
  $$SELECT name FROM f WHERE provolatile = 'v' AND proparallel = 's' AND prokind <> 'a'$$),
