@@ -415,8 +415,8 @@ DECLARE
 	views constant name[] := ARRAY['exposure_feature', 'interaction', 'event', 'dislike', 'catalog'];
 	foreign_objects text;
 	o record;
+	r recsys.recommender := recsys._recommender(recommender);
 BEGIN
-	PERFORM recsys._recommender(recommender);
 	IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = recommender) THEN
 		DELETE FROM recsys.recommender d WHERE d.recommender = drop_recommender.recommender;
 		RETURN;
@@ -431,6 +431,9 @@ BEGIN
 			UNION ALL
 			SELECT format('function %I', p.proname) FROM pg_proc p
 			WHERE p.pronamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)
+			-- serve's body is text, which depends on nothing
+			AND p.oid IS DISTINCT FROM to_regprocedure(format('%I.serve(%s, text, %s[], int, text, jsonb)', recommender,
+				format_type(r.user_type, -1), format_type(r.item_type, -1)))
 			AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_proc door ON door.oid = d.refobjid
 				WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_proc'::regclass
 				AND door.pronamespace = 'recsys'::regnamespace)
