@@ -17,7 +17,7 @@ COMMON = $(KERNEL) $(patsubst %,src/%.o,argument array cache eligible entry filt
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) $(patsubst %,src/%.o,recsys ab als cooccurrence item metric top_k definition report run \
-	progress train_door image_door recommend serve log request_id feature_name replay replay_list \
+	progress train_door image_door recommend experiment serve log request_id feature_name replay replay_list \
 	explain similar users questions demo_shop demo_shop_title demo_shop_world demo_shop_event)
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
@@ -29,13 +29,14 @@ TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train policy loader estimate b
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition rules \
 	policy quality detect_bots train progress estimate evaluate retrain batch tune explain serve log \
-	questions demo_shop
+	questions experiment experiment_control experiment_metric experiment_report latest svg report_page \
+	report_offline report_live report_html demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric ab top_k definition interaction quality detect_bots demo_shop \
 	cleaning train ratings bpr cooccurrence reproduce evaluate ranker tune recommend questions rules \
-	explain serve replay batch rights abuse badinput
+	explain serve replay experiment experiment_report report_html batch rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys

@@ -295,6 +295,7 @@ BEGIN
 		END LOOP;
 	END LOOP;
 	PERFORM recsys._build_log(recommender);
+	PERFORM recsys._build_experiment(recommender);
 END $$;
 COMMENT ON FUNCTION recsys._build_tables(name) IS 'creates the tables of a recommender in its own id types';
 
@@ -366,7 +367,7 @@ CREATE FUNCTION recsys.drop_recommender(recommender name, cascade boolean DEFAUL
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'item_attribute', 'recommendation', 'user_evaluation', 'request', 'exposure'];
+	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'item_attribute', 'recommendation', 'user_evaluation', 'request', 'exposure', 'experiment_override'];
 	views constant name[] := ARRAY['exposure_feature', 'interaction', 'event', 'dislike', 'catalog'];
 	foreign_objects text;
 	o record;

@@ -224,6 +224,7 @@ DECLARE
 	full_settings jsonb;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
+	PERFORM recsys._check_not_tested(recommender, policy);
 	UPDATE recsys.policy p SET retired_at = now()
 	WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL
 	RETURNING p.* INTO old;
@@ -245,6 +246,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
 	PERFORM recsys._check_owner(recommender);
+	PERFORM recsys._check_not_tested(recommender, policy);
 	IF policy IN ('popularity', 'item_item', 'factors', 'default')
 		OR policy = 'ratings' AND (recsys._recommender(recommender)).feedback = 'explicit'
 		OR policy = (SELECT r.live_policy FROM recsys.recommender r WHERE r.recommender = recommender) THEN
