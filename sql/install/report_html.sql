@@ -38,14 +38,14 @@ BEGIN
 		format('Policy <b>%s</b> over %s', recsys._html_escape(r.live_policy), recsys._html_escape(r.source_name)),
 		CASE WHEN m.data_until IS NOT NULL THEN format(', trained on what happened from %s to %s', recsys._html_time(m.data_from), recsys._html_time(m.data_until)) END,
 		'. ', recsys._report_pill(live.verdict), '</p><dl class="cards">',
-		format('<div><dt>NDCG@10, live policy</dt><dd>%s<small>95 %% interval %s to %s</small></dd></div>',
+		format('<div><dt>Live NDCG@10</dt><dd>%s<small>95 %%: %s to %s</small></dd></div>',
 			recsys._html_number(live.ndcg_at_10, 4), recsys._html_number(live.ndcg_lower, 4), recsys._html_number(live.ndcg_upper, 4)),
 		format('<div><dt>Against popularity</dt><dd>%s<small>which has %s</small></dd></div>',
 			coalesce(format('<data value="%s">%s</data>', live.ndcg_at_10 / nullif(base, 0) - 1, to_char(100 * (live.ndcg_at_10 / nullif(base, 0) - 1), 'FMSG999,990') || ' %'), '–'), recsys._html_number(base, 4)),
 		format('<div><dt>Users</dt><dd>%s<small>trained on</small></dd></div>', recsys._html_number(m.users)),
 		format('<div><dt>Items</dt><dd>%s<small>that can be listed</small></dd></div>', recsys._html_number(m.items)),
-		format('<div><dt>Interactions</dt><dd>%s<small>pairs of user and item</small></dd></div>', recsys._html_number(m.interactions)),
-		format('<div><dt>Last run</dt><dd>%s<small>%s s, %s</small></dd></div>', coalesce(recsys._html_escape(replace(last.state, '_', ' ')), '–'),
+		format('<div><dt>Interactions</dt><dd>%s<small>users with items</small></dd></div>', recsys._html_number(m.interactions)),
+		format('<div><dt>Last run</dt><dd class="word">%s<small>%s s, %s</small></dd></div>', coalesce(recsys._html_escape(replace(last.state, '_', ' ')), '–'),
 			recsys._html_number(last.seconds, 1), recsys._html_time(last.started_at)),
 		'</dl>');
 END $$;

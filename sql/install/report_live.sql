@@ -34,7 +34,7 @@ BEGIN
 		jsonb_agg(jsonb_build_object('s', 1, 'x', x.x, 'y', x.p50, 't', format('%s: median %s ms of %s lists', x.day, round(x.p50::numeric, 2), x.n)))
 		|| jsonb_agg(jsonb_build_object('s', 2, 'x', x.x, 'y', x.p95, 't', format('%s: 95 %% below %s ms', x.day, round(x.p95::numeric, 2)))),
 		jsonb_build_object('from', 0, 'x_title', 'day (UTC)', 'ticks', jsonb_agg(jsonb_build_object('x', x.x, 'label', to_char(x.day, 'MM-DD')))
-			FILTER (WHERE x.age % greatest(1, ceil(x.days / 5.0)::int4) = 1 OR x.days <= 5))) END
+			FILTER (WHERE (x.age - 1) % greatest(1, ceil(x.days / 5.0)::int4) = 0))) END
 	INTO days FROM x;
 	SELECT array_agg(ARRAY[recsys._html_escape(r ->> 'placement'), recsys._html_escape(r ->> 'policy'), recsys._html_number((r ->> 'n')::float8),
 		recsys._html_number((r ->> 'short')::float8 * 100, 2, ' %'), recsys._html_number((r #>> '{p,0}')::float8, 2), recsys._html_number((r #>> '{p,1}')::float8, 2),
@@ -74,22 +74,22 @@ BEGIN
 				't', format('%s, %s: %s', to_char(r.computed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), r.variant, r.difference))),
 			jsonb_build_object('line', 0, 'from', least(0, min(least(r.lower, r.difference))), 'to', greatest(0, max(greatest(r.upper, r.difference))), 'x_title', 'report',
 				'ticks', (SELECT jsonb_agg(DISTINCT jsonb_build_object('x', t.x, 'label', to_char(t.computed_at AT TIME ZONE 'UTC', 'MM-DD')))
-					FROM r t WHERE t.age % greatest(1, ceil((SELECT max(m.age) FROM r m) / 4.0)::int4) = 1 OR (SELECT max(m.age) FROM r m) <= 4)))
+					FROM r t WHERE (t.age - 1) % greatest(1, ceil((SELECT max(m.age) FROM r m) / 4.0)::int4) = 0)))
 	INTO chart FROM r;
-	SELECT array_agg(ARRAY[recsys._html_escape(r.metric), recsys._html_escape(r.role), recsys._html_escape(r.variant || CASE WHEN v.control THEN ' (control)' ELSE '' END),
+	SELECT array_agg(ARRAY[recsys._html_escape(r.metric), recsys._html_escape(r.role), recsys._html_escape(r.variant || CASE WHEN v.control AND r.variant <> 'control' THEN ' (control)' ELSE '' END),
 		recsys._html_number(r.units), recsys._html_number(r.mean, 4), recsys._html_number(r.difference, 4),
 		CASE WHEN r.lower IS NULL THEN '–' ELSE recsys._html_number(r.lower, 4) || ' to ' || recsys._html_number(r.upper, 4) END,
 		recsys._html_number(r.lift * 100, 1, ' %'), recsys._html_number(r.p_value, 4)]
 		ORDER BY array_position('{primary,guardrail,secondary}', r.role), r.metric, NOT coalesce(v.control, false), r.variant)
 	INTO cells
 	FROM recsys.experiment_result_latest r LEFT JOIN recsys.variant v ON (v.experiment_id, v.variant) = (r.experiment_id, r.variant)
-	WHERE r.experiment_id = id;
+	WHERE r.experiment_id = id AND r.mean IS NOT NULL;
 	RETURN concat(format('<div class="person"><h3>%s %s %s</h3><p>', recsys._html_escape(e.experiment), recsys._report_pill(e.state), recsys._report_pill(e.verdict)),
-		coalesce(recsys._html_escape(e.reason) || '. ', ''), format('Primary metric %s, %s of the traffic', recsys._html_escape(e.primary_metric), recsys._html_number(e.traffic * 100, 1, ' %')),
+		coalesce(recsys._html_escape(upper(left(e.reason, 1)) || substr(e.reason, 2)) || '. ', ''), format('Primary metric %s, %s of the traffic', recsys._html_escape(e.primary_metric), recsys._html_number(e.traffic * 100, 1, ' %')),
 		CASE WHEN e.started_at IS NOT NULL THEN ', since ' || recsys._html_time(e.started_at) END, CASE WHEN e.stopped_at IS NOT NULL THEN ', until ' || recsys._html_time(e.stopped_at) END, '.</p>',
 		CASE WHEN chart IS NOT NULL THEN recsys._report_figure('Difference to the control, report by report', e.primary_metric, chart) || recsys._html_legend(arms, classes) END,
 		coalesce(recsys._html_table('Latest report on ' || e.experiment, ARRAY['metric', 'role', 'arm', '#units', '#mean', '#difference', '#interval', '#lift', '#p'], cells),
-			'<p class="note">No report has been made yet: recsys.experiment_report makes one.</p>'), '</div>');
+			'<p class="note">There is no number to show yet: recsys.experiment_report reports.</p>'), '</div>');
 END $$;
 COMMENT ON FUNCTION recsys._report_experiment(int8) IS 'part of report_html: one experiment, its intervals over time and its latest numbers';
 

@@ -8,7 +8,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	bars jsonb;
 	cells text[];
-	notes text;
+	odd text;
+	dropped text;
 	total int8;
 	kept int8;
 BEGIN
@@ -27,9 +28,11 @@ BEGIN
 		(SELECT array_agg(ARRAY[recsys._html_escape(u.rule), recsys._html_escape(coalesce(u.parameter, '')), recsys._html_number(u.rows_in), recsys._html_number(u.rows_dropped),
 				recsys._html_number(u.share * 100, 2, ' %'), recsys._html_number(u.users_touched), recsys._html_number(u.items_touched),
 				'<span class="x">' || recsys._html_escape(coalesce(u.note, '')) || '</span>'] ORDER BY u.step) FROM used u),
-		(SELECT '<ul>' || string_agg('<li><b>' || recsys._html_escape(q.rule) || '</b>: ' || recsys._html_escape(q.note) || '</li>', '' ORDER BY q.step) || '</ul>'
-			FROM q WHERE q.rule LIKE 'kept:%')
-	INTO total, kept, bars, cells, notes;
+		(SELECT '<h3>Odd, but kept</h3><ul class="items">' || string_agg('<li><b>' || recsys._html_escape(substr(q.rule, 7)) || '</b><small>' || recsys._html_escape(q.note) || '</small></li>', '' ORDER BY q.step) || '</ul>'
+			FROM q WHERE q.rule LIKE 'kept:%'),
+		(SELECT '<h3>What they dropped</h3><ul class="items">' || string_agg('<li><b>' || recsys._html_escape(u.rule) || '</b><small>' || recsys._html_escape(coalesce(u.note, '')) || '</small></li>', '' ORDER BY u.step) || '</ul>'
+			FROM used u WHERE u.rows_dropped > 0)
+	INTO total, kept, bars, cells, odd, dropped;
 	RETURN concat(
 		format('<p>Of %s rows of the source, %s are what training sees.</p>', recsys._html_number(total), recsys._html_number(kept)), '<div class="grid2"><div>',
 		recsys._report_figure('What each rule leaves', 'A row is charged to the first rule that drops it; the pale part is what the rule took.',
@@ -37,9 +40,8 @@ BEGIN
 				jsonb_build_array(jsonb_build_object('s', 0, 'name', 'rows of the source', 'y', total, 'z', total, 'note', to_char(total, 'FM999,999,999,990'))) || coalesce(bars, '[]')
 				|| jsonb_build_array(jsonb_build_object('s', 3, 'name', 'left', 'y', kept, 'z', total, 'note', to_char(kept, 'FM999,999,999,990')))
 				)), '</div><div>',
-		CASE WHEN notes IS NOT NULL THEN '<h3>Odd, but kept</h3>' || notes ELSE '<p class="note">Nothing else looked odd.</p>' END,
-		recsys._report_details('All rules', recsys._html_table('Cleaning rules, in order', ARRAY['rule', 'parameter', '#rows in', '#dropped', '#share', '#users', '#items', 'note'], cells)),
-		'</div></div>');
+		dropped, odd, '</div></div>',
+		recsys._report_details('All rules', recsys._html_table('Cleaning rules, in order', ARRAY['rule', 'parameter', '#rows in', '#dropped', '#share', '#users', '#items', 'note'], cells)));
 END $$;
 COMMENT ON FUNCTION recsys._report_quality(name) IS 'section of report_html: what the cleaning rules drop';
 
@@ -47,22 +49,26 @@ CREATE FUNCTION recsys._report_leaderboard(recommender name) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	bars jsonb;
+	hits jsonb;
 	cells text[];
 	base float8;
+	high float8;
 	told text;
 BEGIN
-	SELECT max(l.ndcg_at_10) FILTER (WHERE l.policy = 'popularity'),
+	SELECT max(l.ndcg_at_10) FILTER (WHERE l.policy = 'popularity'), max(l.ndcg_upper),
 		jsonb_agg(jsonb_build_object('s', coalesce(p.series, 6), 'name', l.policy, 'y', l.ndcg_at_10, 'l', l.ndcg_lower, 'u', l.ndcg_upper,
 			'note', to_char(l.ndcg_at_10, 'FM0.0000') || CASE WHEN l.policy <> 'popularity' THEN coalesce(to_char(100 * (l.ndcg_at_10 / nullif(b.ndcg_at_10, 0) - 1), ' (FMSG999,990 %)'), '') ELSE '' END)
 			ORDER BY l.place, l.policy COLLATE "C"),
+		jsonb_agg(jsonb_build_object('s', coalesce(p.series, 6), 'name', l.policy, 'y', l.hit_rate_at_10, 'note', to_char(100 * l.hit_rate_at_10, 'FM990.0') || ' %')
+			ORDER BY l.place, l.policy COLLATE "C") FILTER (WHERE l.hit_rate_at_10 IS NOT NULL),
 		array_agg(ARRAY[recsys._html_escape(l.policy), recsys._report_pill(l.verdict), recsys._html_number(l.ndcg_at_10, 4),
 			recsys._html_number(l.ndcg_lower, 4) || ' to ' || recsys._html_number(l.ndcg_upper, 4),
 			recsys._html_number(l.precision_at_10, 4), recsys._html_number(l.recall_at_20, 4), recsys._html_number(l.hit_rate_at_10, 4),
-			recsys._html_number(l.coverage_at_10, 3), recsys._html_number(l.novelty_at_10, 2), recsys._html_number(l.popularity_share_at_10, 3)] ORDER BY l.place, l.policy COLLATE "C"),
+			recsys._html_number(l.coverage_at_10, 3), recsys._html_number(l.novelty_at_10, 2)] ORDER BY l.place, l.policy COLLATE "C"),
 		CASE WHEN bool_or(l.split = 'random') THEN format('RANDOM SPLIT, of %s users: these figures are no evidence about the future.', to_char(max(l.users), 'FM999,999,990'))
 			ELSE format('Trained on what was before %s, judged on what %s users did from then on; every item is a candidate.',
 				to_char(max(l.cutoff) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), to_char(max(l.users), 'FM999,999,990')) END
-	INTO base, bars, cells, told
+	INTO base, high, bars, hits, cells, told
 	FROM recsys.leaderboard l
 	LEFT JOIN recsys.leaderboard b ON b.recommender = l.recommender AND b.policy = 'popularity'
 	LEFT JOIN recsys._report_policies($1) p ON p.policy = l.policy
@@ -70,11 +76,13 @@ BEGIN
 	IF bars IS NULL THEN
 		RETURN format('<p class="note">Nothing has been evaluated yet: CALL recsys.retrain(%s) does.</p>', recsys._html_escape(quote_literal(recommender)));
 	END IF;
-	RETURN concat('<p class="lede">', recsys._html_escape(told), '</p>',
+	RETURN concat('<p class="lede">', recsys._html_escape(told), '</p><div class="grid2">',
 		recsys._report_figure('NDCG@10 with 95 % intervals', CASE WHEN base IS NOT NULL THEN 'In brackets: more than what recommending the most popular items gives everybody, the dashed line.' END,
 			recsys._svg_bars('chart-leaderboard', 'NDCG@10 of each policy', 'Dots with 95 % intervals, best first; the table below has the numbers.', bars,
-				jsonb_strip_nulls(jsonb_build_object('axis', true, 'line', base, 'line_name', 'popularity')))),
-		recsys._html_table('Leaderboard', ARRAY['policy', 'verdict', '#NDCG@10', '#95 % interval', '#precision@10', '#recall@20', '#hit rate@10', '#coverage@10', '#novelty@10, bits', '#popularity share@10'], cells));
+				jsonb_strip_nulls(jsonb_build_object('axis', true, 'line', base, 'line_name', 'popularity', 'to', 1.03 * high)))),
+		recsys._report_figure('Users with a hit', 'Share of users who took at least one of the ten items listed.',
+			recsys._svg_bars('chart-hits', 'Hit rate@10 of each policy', 'Share of users with at least one hit in a list of 10.', hits, '{"axis": true, "unit": "%", "to": 1}')), '</div>',
+		recsys._html_table('Leaderboard', ARRAY['policy', 'verdict', '#NDCG@10', '#95 % interval', '#precision@10', '#recall@20', '#hit rate@10', '#coverage@10', '#novelty, bits'], cells));
 END $$;
 COMMENT ON FUNCTION recsys._report_leaderboard(name) IS 'section of report_html: policies with intervals against popularity';
 
@@ -135,7 +143,7 @@ BEGIN
 			jsonb_agg(jsonb_build_object('s', x.series, 'x', x.x, 'y', x.value, 'l', CASE WHEN x.series <= 1 THEN x.lower END, 'u', CASE WHEN x.series <= 1 THEN x.upper END,
 				't', format('run %s, %s: %s', x.run_id, x.policy, to_char(x.value, 'FM0.0000')))),
 			jsonb_build_object('from', 0, 'x_title', 'run', 'ticks', (SELECT jsonb_agg(DISTINCT jsonb_build_object('x', t.x, 'label', '#' || t.run_id)) FROM x t
-				WHERE t.age = 1 OR t.age % greatest(1, ceil((SELECT max(m.age) FROM x m) / 6.0)::int4) = 1))),
+				WHERE (t.age - 1) % greatest(1, ceil((SELECT max(m.age) FROM x m) / 6.0)::int4) = 0))),
 		array_agg(ARRAY[recsys._html_escape('#' || x.run_id), recsys._html_escape(x.policy), recsys._html_time(x.cutoff), recsys._html_number(x.value, 4), recsys._html_number(x.lower, 4), recsys._html_number(x.upper, 4),
 			recsys._html_time(x.evaluated_at)] ORDER BY x.run_id DESC, x.series)
 	INTO retrains, cells FROM x;
@@ -159,13 +167,15 @@ DECLARE
 	model int8 := (SELECT r.live_model_id FROM recsys.recommender r WHERE r.recommender = $1);
 	covered jsonb;
 	popular jsonb;
+	novel jsonb;
 	tail jsonb;
 	shown jsonb;
 	half float8;
 BEGIN
 	SELECT jsonb_agg(jsonb_build_object('s', p.series, 'name', l.policy, 'y', l.coverage_at_10, 'z', 1, 'note', to_char(100 * l.coverage_at_10, 'FM990.0') || ' %') ORDER BY l.place, l.policy COLLATE "C"),
-		jsonb_agg(jsonb_build_object('s', p.series, 'name', l.policy, 'y', l.popularity_share_at_10, 'z', 1, 'note', to_char(100 * l.popularity_share_at_10, 'FM990.0') || ' %') ORDER BY l.place, l.policy COLLATE "C")
-	INTO covered, popular
+		jsonb_agg(jsonb_build_object('s', p.series, 'name', l.policy, 'y', l.popularity_share_at_10, 'z', 1, 'note', to_char(100 * l.popularity_share_at_10, 'FM990.0') || ' %') ORDER BY l.place, l.policy COLLATE "C"),
+		jsonb_agg(jsonb_build_object('s', p.series, 'name', l.policy, 'y', l.novelty_at_10, 'note', to_char(l.novelty_at_10, 'FM990.00') || ' bits') ORDER BY l.place, l.policy COLLATE "C") FILTER (WHERE l.novelty_at_10 IS NOT NULL)
+	INTO covered, popular, novel
 	FROM recsys.leaderboard l JOIN recsys._report_policies($1) p ON p.policy = l.policy
 	WHERE l.recommender = $1 AND l.coverage_at_10 IS NOT NULL AND l.popularity_share_at_10 IS NOT NULL;
 	IF model IS NOT NULL THEN
@@ -190,6 +200,8 @@ BEGIN
 			recsys._svg_bars('chart-coverage', 'Coverage of each policy', 'Share of the items known in train that occur in any list of 10.', covered, '{"to": 1}')),
 		recsys._report_figure('Popularity share@10', 'Share of the places held by the most popular tenth of items.',
 			recsys._svg_bars('chart-popularity-share', 'Popularity share of each policy', 'Share of list places that the most popular tenth of items hold.', popular, '{"to": 1}')),
+		recsys._report_figure('Novelty@10', 'How rare the listed items are: one bit more for half as many users.',
+			recsys._svg_bars('chart-novelty', 'Novelty of each policy', 'Mean of -log2 of the share of users who have a listed item.', novel)),
 		CASE WHEN jsonb_array_length(tail) > 1 THEN '<div>' || recsys._report_figure('The long tail', format('Half of what users have falls on %s %% of the items.', to_char(100 * half, 'FM990.0')),
 			recsys._svg_lines('chart-tail', 'Share of interactions by share of items', 'Items from the most popular on; a curve near the upper left corner means that few items have nearly everything.',
 				tail || shown, '{"from": 0, "to": 1, "unit": "%", "x_unit": "%", "x_title": "share of the items, most popular first"}'))

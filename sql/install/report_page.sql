@@ -18,6 +18,7 @@ header{padding-top:40px}
 h1{font-size:2.1rem;line-height:1.15;letter-spacing:-.02em;margin:0 0 6px}
 h2{font-size:1.3rem;line-height:1.25;letter-spacing:-.01em;margin:0 0 4px}
 h3{font-size:1rem;margin:0 0 8px}
+h4{font-size:.88rem;font-weight:500;color:var(--soft);margin:0}
 p{margin:0 0 14px}
 a{color:var(--focus)}
 :focus-visible{outline:2px solid var(--focus);outline-offset:2px}
@@ -27,10 +28,11 @@ nav ul{display:flex;flex-wrap:wrap;gap:4px 18px;list-style:none;margin:18px 0 0;
 nav a{display:inline-block;padding:4px 0;text-decoration:none}
 nav a:hover{text-decoration:underline}
 section{background:var(--card);border:1px solid var(--rule);border-radius:14px;padding:24px;margin:24px 0}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:24px 0 0;padding:0}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(158px,1fr));gap:12px;margin:24px 0 0;padding:0}
 .cards div{background:var(--card);border:1px solid var(--rule);border-radius:14px;padding:14px 16px}
 .cards dt{color:var(--soft);font-size:.82rem}
-.cards dd{margin:2px 0 0;font-size:1.5rem;font-weight:650;line-height:1.2;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
+.cards dd{margin:2px 0 0;font-size:1.45rem;font-weight:650;line-height:1.2;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
+.cards .word{font-size:1.1rem;line-height:1.6}
 .cards small{display:block;font-size:.8rem;font-weight:400;letter-spacing:0;color:var(--soft)}
 .grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:24px 32px;align-items:start}
 .grid2>*{min-width:0}
@@ -57,9 +59,9 @@ svg .name{fill:var(--ink);font-weight:600}
 .legend li{display:flex;align-items:center;gap:7px}
 .legend svg{width:22px;flex:none}
 .scroll{overflow-x:auto;margin:8px 0 0;border-radius:8px}
-table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding:0 0 6px;font-size:.88rem}
-th,td{text-align:left;vertical-align:top;padding:7px 14px 7px 0;border-top:1px solid var(--rule);overflow-wrap:normal}
+th,td{text-align:left;vertical-align:top;padding:7px 10px 7px 0;border-top:1px solid var(--rule);overflow-wrap:normal}
 thead th{border-top:0;color:var(--soft);font-weight:500;white-space:nowrap}
 tbody th{font-weight:600}
 td:last-child,th:last-child{padding-right:0}
@@ -67,7 +69,7 @@ td:last-child,th:last-child{padding-right:0}
 .x{overflow-wrap:anywhere;min-width:14ch;display:inline-block}
 details{margin-top:6px}
 summary{cursor:pointer;color:var(--focus);font-size:.9rem;padding:4px 0}
-.pill{display:inline-block;border-radius:999px;padding:1px 10px;font-size:.85rem;background:var(--flatbg);color:var(--flat)}
+.pill{display:inline-block;white-space:nowrap;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom;border-radius:999px;padding:1px 10px;font-size:.85rem;background:var(--flatbg);color:var(--flat)}
 .pill.good{background:var(--goodbg);color:var(--good)}.pill.bad{background:var(--badbg);color:var(--bad)}
 .person{border-top:1px solid var(--rule);padding-top:18px;margin-top:18px}
 .items{list-style:none;margin:0;padding:0}

@@ -166,7 +166,7 @@ DECLARE
 	high float8 := greatest((options ->> 'to')::float8, (SELECT max(greatest(b.y, b.u, b.z)) FROM jsonb_to_recordset(bars) b (y float8, u float8, z float8)), 1e-9);
 	unit text := coalesce(options ->> 'unit', '');
 	line float8 := (options ->> 'line')::float8;
-	low float8 := 22;
+	low float8;
 	content text;
 BEGIN
 	IF coalesce(n, 0) = 0 THEN
@@ -184,7 +184,7 @@ BEGIN
 				x, low + 44 * n + 4, low + 44 * n + 22, low, CASE WHEN x < 20 THEN 'b' WHEN x > 450 THEN 'e' ELSE 'm' END, recsys._svg_label(t, unit)), '')
 			FROM unnest(recsys._svg_ticks(0, high)) t, LATERAL (SELECT round((10 + 450 * t / high)::numeric, 1)) v (x)) END,
 		string_agg(concat(
-			format('<text class="t name" x="10" y="%s">%s</text><text class="t e" x="470" y="%1$s">%s</text>', top + 16, recsys._html_escape(recsys._html_short(name, 26)), recsys._html_escape(note)),
+			format('<text class="t name" x="10" y="%1$s">%2$s</text><text class="t e" x="460" y="%1$s">%3$s</text>', top + 16, recsys._html_escape(recsys._html_short(name, 26)), recsys._html_escape(note)),
 			CASE WHEN l IS NOT NULL AND u IS NOT NULL THEN
 				format('<path class="track" d="M10 %1$sH460"/><path class="w s%2$s" d="M%3$s %1$sH%4$s"/><circle class="d s%2$s" cx="%5$s" cy="%1$s" r="6"/>', top + 30, s, 10 + wl, 10 + wu, 10 + w)
 			ELSE format('<rect class="ghost" x="10" y="%1$s" width="%2$s" height="12" rx="3"/><rect class="f s%3$s" x="10" y="%1$s" width="%4$s" height="12" rx="3"/>',
