@@ -1,6 +1,7 @@
 /* ---------------------------------------------------------------------------
  * report_html: what a recommender is worth, as one page without scripts that
- * asks nothing of any network.
+ * asks nothing of any network.  It is well-formed XML too, so that SQL can look
+ * into it by xpath().
  * --------------------------------------------------------------------------- */
 
 CREATE FUNCTION recsys._report_section(recommender name, section text, people int4 DEFAULT NULL) RETURNS text
@@ -79,9 +80,9 @@ BEGIN
 		(9, 'people', 'What people would see', 'People', 'Some users: what they did lately, and the list that they would get now.', people)
 	) s (n, name, heading, short, told, people)
 	WHERE s.name <> 'people' OR people > 0;
-	RETURN concat('<!DOCTYPE html>', E'\n', '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
-		'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''">',
-		'<meta name="generator" content="recsys"><title>', recsys._html_escape(recommender), ': recommender report</title><style>', recsys._report_style(), '</style></head><body>',
+	RETURN concat('<!DOCTYPE html>', E'\n', '<html lang="en"><head><meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/>',
+		'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''"/>',
+		'<meta name="generator" content="recsys"/><title>', recsys._html_escape(recommender), ': recommender report</title><style>', recsys._report_style(), '</style></head><body>',
 		E'\n<header>', recsys._report_head(recommender), '<nav aria-label="Sections"><ul>', links, E'</ul></nav></header>\n<main>', sections, E'</main>\n',
 		'<footer><p>Made ', recsys._html_time(now()), format(' UTC by SELECT recsys.report_html(%s). All times are in UTC.', recsys._html_escape(quote_literal(recommender))), E'</p></footer></body></html>\n');
 END $$;

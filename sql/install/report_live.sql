@@ -31,8 +31,8 @@ BEGIN
 		SELECT d.*, d.day - min(d.day) OVER () AS x, dense_rank() OVER (ORDER BY d.day DESC) AS age, count(*) OVER () AS days FROM d
 	)
 	SELECT CASE WHEN count(*) > 1 THEN recsys._svg_lines('chart-latency-days', 'Milliseconds of a list, day by day', 'Median and 95th percentile of each day.',
-		jsonb_agg(jsonb_build_object('s', 1, 'x', x.x, 'y', x.p50, 't', format('%s: median %s ms of %s lists', x.day, round(x.p50::numeric, 2), x.n)))
-		|| jsonb_agg(jsonb_build_object('s', 2, 'x', x.x, 'y', x.p95, 't', format('%s: 95 %% below %s ms', x.day, round(x.p95::numeric, 2)))),
+		jsonb_agg(jsonb_build_object('s', 1, 'x', x.x, 'y', x.p50, 't', format('%s: median %s ms of %s lists', to_char(x.day, 'YYYY-MM-DD'), round(x.p50::numeric, 2), x.n)))
+		|| jsonb_agg(jsonb_build_object('s', 2, 'x', x.x, 'y', x.p95, 't', format('%s: 95 %% below %s ms', to_char(x.day, 'YYYY-MM-DD'), round(x.p95::numeric, 2)))),
 		jsonb_build_object('from', 0, 'x_title', 'day (UTC)', 'ticks', jsonb_agg(jsonb_build_object('x', x.x, 'label', to_char(x.day, 'MM-DD')))
 			FILTER (WHERE (x.age - 1) % greatest(1, ceil(x.days / 5.0)::int4) = 0))) END
 	INTO days FROM x;

@@ -33,8 +33,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	-- <data value> has all digits; NULL, NaN and infinity are shown as a dash
 	SELECT CASE WHEN value > '-Infinity' AND value < 'Infinity' THEN
-		pg_catalog.format('<data value="%s">%s%s</data>', value,
-			pg_catalog.to_char(value, 'FM999,999,999,999,990' || CASE WHEN digits > 0 THEN '.' || pg_catalog.repeat('0', digits) ELSE '' END), unit)
+		pg_catalog.format('<data value="%s">%s%s</data>', value, CASE WHEN pg_catalog.abs(value) >= 1e15 THEN value::text ELSE pg_catalog.to_char(value, 'FM999,999,999,999,990' || CASE WHEN digits > 0 THEN '.' || pg_catalog.repeat('0', digits) ELSE '' END) END, unit)
 	ELSE '–' END;
 END;
 COMMENT ON FUNCTION recsys._html_number(float8, int4, text) IS 'a number for the page, rounded, with the exact one in its <data value>';
@@ -42,9 +41,9 @@ COMMENT ON FUNCTION recsys._html_number(float8, int4, text) IS 'a number for the
 CREATE FUNCTION recsys._html_time(value timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT coalesce(pg_catalog.format('<time datetime="%s">%s</time>',
+	SELECT CASE WHEN pg_catalog.isfinite(value) THEN pg_catalog.format('<time datetime="%s">%s</time>',
 		pg_catalog.to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-		pg_catalog.to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')), '–');
+		pg_catalog.to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')) ELSE '–' END;
 END;
 COMMENT ON FUNCTION recsys._html_time(timestamptz) IS 'an instant for the page, in UTC';
 
@@ -77,11 +76,11 @@ COMMENT ON FUNCTION recsys._html_legend(text[], text[]) IS 'what the lines of a 
 CREATE FUNCTION recsys._svg_ticks(low float8, high float8, count int4 DEFAULT 4) RETURNS float8[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT array_agg(i * step ORDER BY i) FROM (
-		SELECT (m * pg_catalog.power(10::numeric, pg_catalog.floor(pg_catalog.log(r))))::float8 AS step
+	SELECT array_agg((i * step)::float8 ORDER BY i) FROM (
+		SELECT m * pg_catalog.power(10::numeric, pg_catalog.floor(pg_catalog.log(r))) AS step
 		FROM (SELECT greatest((high - low) / count, 1e-12)::numeric AS r) x, unnest('{1,2,5,10}'::numeric[]) m
 		WHERE m * pg_catalog.power(10::numeric, pg_catalog.floor(pg_catalog.log(r))) >= r ORDER BY m LIMIT 1) s,
-	generate_series(pg_catalog.ceil(low / step)::int8, pg_catalog.floor(high / step + 1e-9)::int8) i;
+	generate_series(pg_catalog.ceil(low / step::float8 - 1e-9)::int8, pg_catalog.floor(high / step::float8 + 1e-9)::int8) i;
 END;
 COMMENT ON FUNCTION recsys._svg_ticks(float8, float8, int4) IS 'round numbers between low and high, about as many as asked for';
 
