@@ -67,6 +67,8 @@ tbody th{font-weight:600}
 td:last-child,th:last-child{padding-right:0}
 .n{text-align:right;white-space:nowrap}
 .x{overflow-wrap:anywhere;min-width:14ch;display:inline-block}
+td .pill{white-space:normal}
+td:has(.pill){min-width:15ch;max-width:26ch}
 details{margin-top:6px}
 summary{cursor:pointer;color:var(--focus);font-size:.9rem;padding:4px 0}
 .pill{display:inline-block;white-space:nowrap;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom;border-radius:999px;padding:1px 10px;font-size:.85rem;background:var(--flatbg);color:var(--flat)}
