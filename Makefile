@@ -12,7 +12,7 @@ KERNEL = $(patsubst %,src/kernel/%.o,ab als als_cg bots bpr cooccurrence cooccur
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) $(patsubst %,src/%.o,argument array cache eligible entry filter fresh history \
-	id_type idmap image image_build image_file image_parts image_users left_out list list_row owner \
+	id_type idmap image image_build image_file image_parts image_users left_out list list_row newest owner \
 	plan reason registry request rules score served stream supply)
 
 # recsys.so: every SQL-declared function; links no BLAS
@@ -35,9 +35,9 @@ SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric ab top_k definition interaction quality detect_bots demo_shop \
-	cleaning train ratings bpr cooccurrence reproduce evaluate ranker tune recommend questions rules \
-	explain serve replay experiment experiment_report report_html batch rights abuse badinput
-ISOLATION = two_runs publish
+	cleaning train ratings bpr cooccurrence reproduce evaluate ranker tune recommend fresh questions \
+	rules explain serve replay experiment experiment_report report_html batch rights abuse badinput
+ISOLATION = two_runs publish two_starts
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
 TAP_TESTS = 1

@@ -30,6 +30,8 @@
 
 PG_FUNCTION_INFO_V1(recsys_serve);
 
+#define LONGEST_UNIT	1024	/* bytes: it is part of a key */
+
 /* arguments of _serve */
 enum
 {
@@ -52,13 +54,20 @@ take_unit(FunctionCallInfo fcinfo, const RsRecommender *r, RsAsked *a)
 						"for_user or session_id must be given"),
 				 errhint("A known user has for_user; a visitor has session_id, and for_items with what they have looked at.")));
 	if (!a->has_user)
-	{
 		a->unit = psprintf("session:%s", text_to_cstring(PG_GETARG_TEXT_PP(ARG_SESSION)));
-		return;
+	else
+	{
+		a->user = PG_GETARG_DATUM(ARG_USER);
+		getTypeOutputInfo(r->user_type, &output, &varlena);
+		a->unit = OidOutputFunctionCall(output, a->user);
 	}
-	a->user = PG_GETARG_DATUM(ARG_USER);
-	getTypeOutputInfo(r->user_type, &output, &varlena);
-	a->unit = OidOutputFunctionCall(output, a->user);
+	if (strlen(a->unit) > LONGEST_UNIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the id of the %s has %zu bytes, at most %d can be logged",
+						a->has_user ? "user" : "session",
+						strlen(a->unit) - (a->has_user ? 0 : strlen("session:")),
+						LONGEST_UNIT - (a->has_user ? 0 : (int) strlen("session:")))));
 }
 
 /*

@@ -39,6 +39,47 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION recsys._notice_indexes(name) IS 'a NOTICE with the indexes that serving misses, if any';
 
+CREATE FUNCTION recsys._missing_order(recommender name) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET enable_sort = off SET enable_incremental_sort = on SET enable_indexscan = on AS $$
+DECLARE
+	r recsys.recommender := recsys._recommender(recommender);
+	given jsonb := coalesce(nullif(r.settings -> 'catalog_columns', 'null'), '{}');
+	col name := CASE WHEN given ? 'released_at' THEN given ->> 'released_at' ELSE 'released_at' END;
+	type regtype := (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = r.catalog AND a.attname = col AND NOT a.attisdropped);
+	plan json;
+BEGIN
+	IF type IS NULL OR (SELECT c.relkind FROM pg_class c WHERE c.oid = r.catalog) NOT IN ('r', 'p', 'm')
+		OR NOT EXISTS (SELECT FROM recsys.policy p WHERE p.recommender = r.recommender AND p.retired_at IS NULL
+			AND p.method = 'funnel' AND (p.settings ->> 'fresh_candidates')::int > 0) THEN
+		RETURN NULL;
+	END IF;
+	-- who but the planner knows whether an index serves: it sorts only where it has to
+	EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM %I.catalog c WHERE c.released_at <= now()
+		ORDER BY c.released_at DESC, c.item_id LIMIT 10', recommender) INTO plan;
+	IF plan::text !~ '"Node Type": "Sort"' THEN
+		RETURN NULL;
+	END IF;
+	RETURN format('CREATE INDEX ON %s (%s);', r.catalog, CASE type WHEN 'timestamptz'::regtype THEN quote_ident(col)
+		ELSE format('(%I::timestamp AT TIME ZONE %L)', col, r.settings ->> 'time_zone') END);
+EXCEPTION WHEN insufficient_privilege THEN
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION recsys._missing_order(name) IS
+'CREATE INDEX command for the index on the catalog by which lists find its newest items; NULL where there is one, and where nothing needs or can have it';
+
+CREATE FUNCTION recsys._notice_order(recommender name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	missing text := recsys._missing_order(recommender);
+BEGIN
+	IF missing IS NOT NULL THEN
+		RAISE NOTICE 'serving will sort all of % for its newest items: it has no index for their order',
+			(recsys._recommender(recommender)).catalog USING HINT = missing;
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._notice_order(name) IS 'a NOTICE with the index on the catalog that serving misses, if any';
+
 CREATE FUNCTION recsys._check_definition(r recsys.recommender) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -159,8 +200,7 @@ BEGIN
 	FOR p IN SELECT n AS id FROM jsonb_array_elements_text(s -> 'never_bots') n LOOP
 		BEGIN
 			-- not a domain's own type: its checks are somebody else's code
-			EXECUTE format('SELECT %L::%s', p.id, (SELECT format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1)
-				FROM pg_type t WHERE t.oid = r.user_type));
+			EXECUTE format('SELECT %L::%s', p.id, recsys._base_type(r.user_type));
 		EXCEPTION WHEN data_exception THEN
 			RAISE EXCEPTION 'setting "never_bots" holds "%", which is no % as the user ids are', p.id, r.user_type
 				USING ERRCODE = '22023';
@@ -243,6 +283,7 @@ BEGIN
 	PERFORM recsys.refresh_functions(recommender);
 
 	PERFORM recsys._notice_indexes(recommender);
+	PERFORM recsys._notice_order(recommender);
 	RETURN recommender;
 END $$;
 COMMENT ON FUNCTION recsys.create_recommender(name, regclass, name, name, name, name, name, regclass, jsonb, text, jsonb, float8, text, text, boolean, text, text, jsonb) IS
@@ -357,6 +398,9 @@ BEGIN
 		'SELECT recsys._build_views(%1$L), recsys._build_catalog(%1$L), recsys.refresh_functions(%1$L)', recommender));
 	IF source IS NOT NULL OR user_column IS NOT NULL OR item_column IS NOT NULL OR time_column IS NOT NULL THEN
 		PERFORM recsys._notice_indexes(recommender);
+	END IF;
+	IF catalog IS NOT NULL OR catalog_columns IS NOT NULL OR time_zone IS NOT NULL THEN
+		PERFORM recsys._notice_order(recommender);
 	END IF;
 	RETURN recommender;
 END $$;

@@ -158,7 +158,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp 
 #variable_conflict use_variable
 DECLARE
 	at timestamptz;
-	q record;
+	requested timestamptz;
+	policy name;
 	rows int4;
 BEGIN
 	IF request_id IS NULL OR items IS NULL OR array_position(items, NULL) IS NOT NULL THEN
@@ -168,19 +169,19 @@ BEGIN
 	END IF;
 	-- the first 48 bits are the milliseconds of the request
 	at := to_timestamp(('x' || left(replace(request_id::text, '-', ''), 12))::bit(48)::int8 / 1000.0);
-	EXECUTE format('SELECT q.* FROM %I.request q WHERE q.requested_at >= $1 AND q.requested_at < $2 AND q.request_id = $3', recommender)
-	INTO q USING at - interval '1 millisecond', at + interval '2 milliseconds', request_id;
-	IF q.request_id IS NULL THEN
+	EXECUTE format('SELECT q.requested_at, q.policy FROM %I.request q WHERE q.requested_at >= $1 AND q.requested_at < $2 AND q.request_id = $3', recommender)
+	INTO requested, policy USING at - interval '1 millisecond', at + interval '2 milliseconds', request_id;
+	IF requested IS NULL THEN
 		RAISE EXCEPTION 'request % of recommender "%" is not logged', request_id, recommender
 			USING ERRCODE = '42704', HINT = format('%I.serve returns the request_id; its transaction must have been committed.', recommender);
-	ELSIF q.policy <> 'external' THEN
-		RAISE EXCEPTION 'request % has shown a list of policy "%", which is logged already', request_id, q.policy
+	ELSIF policy <> 'external' THEN
+		RAISE EXCEPTION 'request % has shown a list of policy "%", which is logged already', request_id, policy
 			USING ERRCODE = '55000', HINT = 'Only the list of an arm whose policy is external is reported by the app.';
 	END IF;
-	EXECUTE format('INSERT INTO %I.exposure (requested_at, request_id, unit, position, user_id, item_id, score, base_score, boost, freshness, source, propensity, features)
-		SELECT $1, $2, $3, e.n, $4, e.item, 0, 0, 1, 0, ''external'', 1, ''{}''
-		FROM unnest($5) WITH ORDINALITY e (item, n)', recommender)
-	USING q.requested_at, q.request_id, q.unit, q.user_id, items;
+	EXECUTE format('INSERT INTO %1$I.exposure (requested_at, request_id, unit, position, user_id, item_id, score, base_score, boost, freshness, source, propensity, features)
+		SELECT q.requested_at, q.request_id, q.unit, e.n, q.user_id, e.item, 0, 0, 1, 0, ''external'', 1, ''{}''
+		FROM %1$I.request q, unnest($3) WITH ORDINALITY e (item, n) WHERE q.requested_at = $1 AND q.request_id = $2', recommender)
+	USING requested, request_id, items;
 	GET DIAGNOSTICS rows = ROW_COUNT;
 	RETURN rows;
 EXCEPTION WHEN unique_violation THEN

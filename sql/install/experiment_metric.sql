@@ -74,6 +74,15 @@ END $$;
 COMMENT ON FUNCTION recsys._check_metric_query(name, text, text) IS
 'runs an own metric''s query over no units, as the owner, so that what is wrong with it shows';
 
+CREATE FUNCTION recsys._experiment_model(recommender name) RETURNS recsys.model
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT m FROM recsys.recommender r JOIN recsys.model m ON m.recommender = r.recommender
+	WHERE r.recommender = $1 AND m.status = 'ready' ORDER BY m.model_id = r.live_model_id DESC NULLS LAST, m.model_id DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION recsys._experiment_model(name) IS
+'the model by whose users and items lists are measured: the live one, else the newest';
+
 CREATE FUNCTION recsys._experiment_act(e recsys.experiment, retention jsonb, since timestamptz, as_of timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -108,8 +117,7 @@ COMMENT ON FUNCTION recsys._experiment_act(recsys.experiment, jsonb, timestamptz
 CREATE FUNCTION recsys._experiment_shown(e recsys.experiment, since timestamptz, shown_until timestamptz, as_of timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	r recsys.recommender := recsys._recommender(e.recommender);
-	users float8 := (SELECT m.users FROM recsys.model m WHERE m.model_id = r.live_model_id);
+	m recsys.model := recsys._experiment_model(e.recommender);
 BEGIN
 	RETURN format($q$clicked AS (
 	SELECT i.user_id, i.item_id, array_agg(i.interacted_at) AS at
@@ -121,13 +129,14 @@ shown AS MATERIALIZED (
 		count(*) FILTER (WHERE c.at IS NOT NULL AND EXISTS (SELECT FROM unnest(c.at) t
 			WHERE t >= e.requested_at AND t < e.requested_at + %5$L::interval)) AS clicks,
 		count(*) FILTER (WHERE e.source = 'popularity') AS fallback,
-		sum(-ln(p.users / %6$L::float8) / ln(2::float8)) AS novelty, count(p.users) AS known
+		sum(p.bits) AS novelty, count(p.bits) AS known
 	FROM exposed x JOIN %1$I.exposure e ON e.unit = x.unit AND e.requested_at >= x.exposed_at
 	LEFT JOIN clicked c ON c.user_id = e.user_id AND c.item_id = e.item_id
-	LEFT JOIN (SELECT p.item_id, p.users FROM %1$I.popularity p WHERE p.model_id = %7$L::int8 AND p.users > 0) p ON p.item_id = e.item_id
+	LEFT JOIN (SELECT p.item_id, -ln(p.users / %6$L::float8) / ln(2::float8) AS bits FROM %1$I.popularity p
+		WHERE p.model_id = %7$L::int8 AND p.users > 0 OFFSET 0) p ON p.item_id = e.item_id
 	WHERE e.requested_at >= %2$L AND e.requested_at < %3$L
 	GROUP BY GROUPING SETS ((x.n), (x.variant, e.item_id)))$q$,
-		r.recommender, since, shown_until, as_of, e.attribution_seconds * interval '1 second', coalesce(users, 1), coalesce(r.live_model_id, 0));
+		e.recommender, since, shown_until, as_of, e.attribution_seconds * interval '1 second', coalesce(m.users, 1), coalesce(m.model_id, 0));
 END $$;
 COMMENT ON FUNCTION recsys._experiment_shown(recsys.experiment, timestamptz, timestamptz, timestamptz) IS
 'the part of the query that counts what each unit was shown, and the items that each arm has shown';

@@ -20,8 +20,8 @@ BEGIN
 		difference := t[2] - c[2];
 		error := sqrt(c[3] / c[1] + t[3] / t[1]);
 	END IF;
-	-- the interval rests on the central limit theorem
-	IF error > 0 AND c[1] >= 100 AND t[1] >= 100 THEN
+	-- the interval rests on the central limit theorem, and not on rounding
+	IF error > 1e-9 * abs(CASE kind WHEN 'ratio' THEN c[2] / c[4] ELSE c[2] END) AND c[1] >= 100 AND t[1] >= 100 THEN
 		SELECT s.lower, s.upper, least(1, s.p_value * arms) INTO lower, upper, p_value
 		FROM recsys.sequential_interval(difference, error, (c[1] + t[1])::int8, alpha / arms, planned) s;
 	END IF;
@@ -53,15 +53,15 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET 
 #variable_conflict use_variable
 DECLARE
 	shown_until timestamptz := least(as_of, e.stopped_at);
-	arms int4 := (SELECT count(*) - 1 FROM recsys.variant v WHERE v.experiment_id = e.experiment_id);
-	known int8 := (SELECT m.items FROM recsys.recommender r JOIN recsys.model m ON m.model_id = r.live_model_id WHERE r.recommender = e.recommender);
+	arms int4 := (SELECT count(*)::int4 - 1 FROM recsys.variant v WHERE v.experiment_id = e.experiment_id);
+	known int8 := (recsys._experiment_model(e.recommender)).items;
 	metrics text[] := (SELECT array_agg(k.metric) FROM recsys._experiment_metrics(e) k);
 	control record;
 	arm record;
 	m record;
 	c float8[];
 	t float8[];
-	found jsonb := '{}';
+	found jsonb := jsonb_build_object();
 	ratio float8;
 BEGIN
 	-- the log is large, and what is known of a new experiment's part of it is not: no plan that bets on few rows
@@ -206,7 +206,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	e recsys.experiment;
-	at timestamptz := coalesce(as_of, now());
+	at timestamptz;
 	results recsys.experiment_result[];
 	crossed int8;
 BEGIN
@@ -215,9 +215,11 @@ BEGIN
 	IF e.state = 'draft' THEN
 		RAISE EXCEPTION 'experiment "%" is draft: there is nothing to report', experiment
 			USING ERRCODE = '55000', HINT = format('SELECT recsys.start_experiment(%L, %L) starts it.', recommender, experiment);
-	ELSIF at < e.started_at OR at > now() THEN
-		RAISE EXCEPTION 'as_of is %, must lie between the start of the experiment at % and now', at, e.started_at USING ERRCODE = '22023';
+	ELSIF as_of < e.started_at OR as_of > now() THEN
+		RAISE EXCEPTION 'as_of is %, must lie between the start of the experiment at % and now', as_of, e.started_at USING ERRCODE = '22023';
 	END IF;
+	-- which the present transaction may have set
+	at := coalesce(as_of, greatest(now(), e.started_at, e.stopped_at));
 	SELECT array_agg(r.result), max(r.crossed), max(r.latest) INTO results, crossed, fresh_until FROM recsys._experiment_results(e, at) r;
 	IF e.state = 'decided' THEN
 		verdict := e.verdict;
@@ -260,7 +262,7 @@ BEGIN
 		-- of the report that the verdict is from
 		SELECT array_agg(r) INTO results FROM recsys.experiment_result r
 		WHERE r.experiment_id = experiment_id AND r.computed_at = (SELECT max(l.computed_at) FROM recsys.experiment_result l
-			WHERE l.experiment_id = experiment_id AND l.computed_at <= coalesce(e.decided_at, now()));
+			WHERE l.experiment_id = experiment_id AND l.computed_at <= coalesce(e.decided_at, 'infinity'));
 		SELECT v.policy INTO policy FROM recsys.variant v
 		WHERE v.experiment_id = experiment_id AND v.variant = recsys._experiment_winner(e, results);
 	END IF;

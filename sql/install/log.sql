@@ -115,9 +115,10 @@ DECLARE
 BEGIN
 	-- one at a time; who inserts does not wait for this
 	PERFORM recsys._execute_as_owner(recommender, format('LOCK TABLE %I.%I IN SHARE UPDATE EXCLUSIVE MODE', recommender, parent));
-	FOR month IN EXECUTE format($q$SELECT m FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
+	FOR month IN SELECT q.m FROM recsys._query_as_owner(recommender, format(
+		$q$SELECT m FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
 			date_trunc('month', now() AT TIME ZONE 'UTC') + interval '3 months', '1 month') m
-		UNION SELECT date_trunc('month', d.requested_at AT TIME ZONE 'UTC') FROM %I.%I d ORDER BY 1$q$, recommender, parent || '_default') LOOP
+		UNION SELECT date_trunc('month', d.requested_at AT TIME ZONE 'UTC') FROM %I.%I d ORDER BY 1$q$, recommender, parent || '_default')) q (m timestamp) LOOP
 		start := month AT TIME ZONE 'UTC';
 		CONTINUE WHEN EXISTS (SELECT FROM recsys._partitions(recommender, parent) p
 			WHERE p.until = (month + interval '1 month') AT TIME ZONE 'UTC');
@@ -147,9 +148,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	oldest timestamptz := now() - days * interval '1 day';
 BEGIN
-	FOR partition IN SELECT p.partition FROM recsys._partitions(recommender, parent) p WHERE p.until <= oldest ORDER BY p.until LOOP
+	-- a partition that was moved to another schema is kept there by somebody
+	FOR partition IN SELECT p.partition FROM recsys._partitions(recommender, parent) p WHERE p.until <= oldest
+		AND EXISTS (SELECT FROM pg_class c WHERE c.relname = p.partition AND c.relispartition AND c.relnamespace = to_regnamespace(quote_ident(recommender)))
+		ORDER BY p.until LOOP
 		BEGIN
-			EXECUTE format('SELECT count(*) FROM %I.%I', recommender, partition) INTO rows;
+			rows := (SELECT q.n FROM recsys._query_as_owner(recommender, format('SELECT count(*) FROM %I.%I', recommender, partition)) q (n int8));
 			PERFORM recsys._execute_as_owner(recommender, format('DROP TABLE %I.%I', recommender, partition));
 			action := 'dropped';
 			RETURN NEXT;

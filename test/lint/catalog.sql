@@ -51,9 +51,9 @@ INSERT INTO rule (rule, query) VALUES
  $$SELECT name FROM f WHERE lanname = 'sql' AND prosqlbody IS NULL AND NOT has_path$$),
 ('no procedure that commits has a SET clause',
  $$SELECT name FROM f WHERE prokind = 'p' AND proconfig IS NOT NULL AND prosrc ~* '\m(COMMIT|ROLLBACK)\M'$$),
-('functions of a recommender can be inlined: SQL, not STRICT, no SET clause, not VOLATILE but for serve',
+('functions of a recommender can be inlined: SQL, not STRICT, no SET clause, not VOLATILE but for serve and log_exposure',
  $$SELECT name FROM f WHERE in_shop AND (lanname <> 'sql' OR proisstrict OR proconfig IS NOT NULL
-	OR prosqlbody IS NULL OR provolatile <> CASE proname WHEN 'serve' THEN 'v' ELSE 's' END)$$),
+	OR prosqlbody IS NULL OR provolatile <> CASE WHEN proname IN ('serve', 'log_exposure') THEN 'v' ELSE 's' END)$$),
 ('no SECURITY DEFINER', $$SELECT name FROM f WHERE prosecdef$$),
 ('no volatile function is PARALLEL SAFE',
  $$SELECT name FROM f WHERE provolatile = 'v' AND proparallel = 's' AND prokind <> 'a'$$),
@@ -137,7 +137,7 @@ FROM f, LATERAL plpgsql_check_function_tb(f.oid, fatal_errors => false, security
 	other_warnings => true, extra_warnings => false, performance_warnings => false) c
 WHERE f.lanname = 'plpgsql' AND f.prorettype <> 'trigger'::regtype
 -- these make SQL from pieces that are quoted already
-AND NOT (c.level = 'security' AND f.proname IN ('_build_catalog', '_build_tables', '_build_views', '_build_log', '_make_partitions', '_drop_partitions', '_wrap_log', '_wrap_questions', '_report_rows',
+AND NOT (c.level = 'security' AND f.proname IN ('_build_catalog', '_build_tables', '_build_views', '_build_log', '_make_partitions', '_drop_partitions', '_wrap_log', '_wrap_experiment', '_wrap_questions', '_report_rows',
 	'refresh_functions', 'drop_recommender', 'demo_shop'))
 ORDER BY f.name, c.lineno;
 \else
