@@ -38,6 +38,12 @@ check() {
 	case $what in test)
 		perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
 		command -v prove >/dev/null || need perl
+		# the page and the contract with BI tools, by their own means
+		command -v chromium >/dev/null || command -v google-chrome >/dev/null || need chromium
+		command -v isql >/dev/null || need unixodbc
+		ls /usr/lib/*/odbc/psqlodbcw.so >/dev/null 2>&1 || need odbc-postgresql
+		[ -e /usr/share/java/postgresql.jar ] || need libpostgresql-jdbc-java
+		command -v javac >/dev/null || need default-jdk-headless
 		;;
 	esac
 	case $what in test | lint)

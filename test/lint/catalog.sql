@@ -139,7 +139,7 @@ WHERE f.lanname = 'plpgsql' AND f.prorettype <> 'trigger'::regtype
 -- the rows that a caller hands over have no columns that it could know
 AND f.oid <> ALL (SELECT p.oid FROM pg_proc p WHERE 'record'::regtype = ANY (p.proargtypes))
 -- these make SQL from pieces that are quoted already
-AND NOT (c.level = 'security' AND f.proname IN ('_build_catalog', '_build_tables', '_build_views', '_build_log', '_make_partitions', '_drop_partitions', '_wrap_log', '_wrap_experiment', '_wrap_explain', '_wrap_questions',
+AND NOT (c.level = 'security' AND f.proname IN ('_build_catalog', '_build_tables', '_build_views', '_build_log', '_make_partitions', '_drop_partitions', '_wrap_log', '_wrap_experiment', '_wrap_explain', '_wrap_questions', '_report_rows',
 	'refresh_functions', 'drop_recommender', 'demo_shop'))
 ORDER BY f.name, c.lineno;
 \else
