@@ -28,13 +28,13 @@ TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train policy loader estimate b
 
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition rules \
-	policy quality detect_bots train promotion progress estimate evaluate retrain batch tune explain serve log \
+	policy quality detect_bots train promotion progress estimate evaluate retrain schedule batch tune explain serve log \
 	questions demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric ab top_k definition interaction quality detect_bots demo_shop \
-	cleaning train promotion ratings bpr cooccurrence reproduce evaluate ranker tune recommend questions rules \
+	cleaning train promotion schedule ratings bpr cooccurrence reproduce evaluate ranker tune recommend questions rules \
 	explain serve replay batch rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys

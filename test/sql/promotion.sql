@@ -9,9 +9,11 @@ SELECT recsys.create_recommender('promo', 'promo_shop.event', 'user_id', 'produc
 SELECT recsys.alter_policy('promo', 'default', '{"factors": 16, "sweeps": 5, "neighbors": 20}'),
 	recsys.alter_policy('promo', 'factors', '{"factors": 16, "sweeps": 5}');
 
--- models are numbered from here on
-SELECT coalesce(max(model_id), 0) AS m FROM recsys.model \gset
-SELECT coalesce(max(promotion_id), 0) AS p FROM recsys.promotion \gset
+-- so that the numbers are the same whatever ran before
+ALTER TABLE recsys.model ALTER model_id RESTART WITH 10001;
+ALTER TABLE recsys.promotion ALTER promotion_id RESTART WITH 10001;
+\set m 10000
+\set p 10000
 CREATE FUNCTION pg_temp.shown(text) RETURNS text LANGUAGE sql AS $$ SELECT regexp_replace($1, '[0-9]+\.[0-9]', 'N', 'g') $$;
 CREATE FUNCTION pg_temp.failure(command text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -61,6 +63,10 @@ ORDER BY l.run_id;
 SELECT DISTINCT hint FROM recsys.training_run WHERE recommender = 'promo' AND state = 'held_back';
 -- lists are still by the model before, and so kept are it and the one to go back to
 SELECT status, array_agg(model_id - :m ORDER BY model_id) AS models FROM recsys.model WHERE recommender = 'promo' GROUP BY status ORDER BY status;
+
+-- asked for by name the live policy is the live model too, not its newest one
+SELECT count(*) AS listed, bool_and(n.item_id = l.item_id AND n.score = l.score) AS same
+FROM promo.recommend(1, k => 20) l JOIN promo.recommend(1, k => 20, policy => 'factors') n USING (rank);
 
 -- by name: no other way than by force, and that needs a reason
 SELECT recsys.promote('promo', 'factors');
