@@ -29,7 +29,7 @@ TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train policy loader estimate b
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition rules \
 	policy quality detect_bots train promotion progress estimate evaluate retrain schedule batch tune explain serve log \
-	questions demo_shop
+	forget drift questions demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)

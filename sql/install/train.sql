@@ -101,6 +101,31 @@ END $$;
 COMMENT ON FUNCTION recsys._delete_old_models(name) IS
 'deletes the parts of all but the newest keep_models models of each policy, never the live one or (if more than one is kept) the one that a rollback would go to, and analyzes the tables; returns how many';
 
+CREATE FUNCTION recsys._delete_old_runs(recommender name, days float8) RETURNS int8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	old int8[];
+BEGIN
+	SELECT array_agg(t.run_id) INTO old FROM recsys.training_run t
+	WHERE t.recommender = recommender AND t.state <> 'running' AND t.started_at < now() - days * interval '1 day'
+	AND NOT EXISTS (SELECT FROM recsys.model m WHERE m.model_id = t.model_id AND m.status = 'ready')
+	-- the leaderboard's, and what the next model is measured by
+	AND t.run_id NOT IN (SELECT max(e.run_id) FROM recsys.evaluation e WHERE e.recommender = recommender AND e.metric = 'ndcg' AND e.k = 10 HAVING count(*) > 0
+		UNION ALL
+		SELECT x.run_id FROM (SELECT l.run_id, row_number() OVER (PARTITION BY p.policy ORDER BY l.run_id DESC) AS age
+			FROM (SELECT DISTINCT q.policy FROM recsys.policy q WHERE q.recommender = recommender AND q.retired_at IS NULL) p, recsys._lifts(recommender, p.policy) l
+			WHERE EXISTS (SELECT FROM recsys.promotion s WHERE (s.recommender, s.to_model_id) = (recommender, l.model_id))) x
+		WHERE x.age <= 3);
+	IF old IS NOT NULL THEN
+		PERFORM recsys._execute_as_owner(recommender, format('DELETE FROM %I.user_evaluation WHERE run_id = ANY (%L::int8[])', recommender, old));
+		DELETE FROM recsys.training_run t WHERE t.run_id = ANY (old);
+	END IF;
+	RETURN coalesce(cardinality(old), 0);
+END $$;
+COMMENT ON FUNCTION recsys._delete_old_runs(name, float8) IS
+'deletes runs that began so many days ago, with their stages, evaluations and trials; not those of models that are kept, the one on the leaderboard, and the last three of each policy that went live; returns how many';
+
 CREATE FUNCTION recsys._run_stages(run_id int8, stages text[]) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
