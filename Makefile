@@ -35,7 +35,7 @@ SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric ab top_k definition interaction quality detect_bots demo_shop \
 	cleaning train promotion schedule ratings bpr cooccurrence reproduce evaluate ranker tune recommend questions rules \
-	explain serve replay batch rights abuse badinput
+	explain serve replay batch forget drift rights abuse badinput
 ISOLATION = two_runs publish
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys

@@ -75,7 +75,7 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT 'ndcg_lift', l.evaluated_at, l.lift, l.usual, l.usual * (t ->> 'ndcg_lift')::float8,
 		coalesce(l.verdict NOT LIKE 'beats popularity%' OR l.lift_upper < l.usual * (t ->> 'ndcg_lift')::float8, false),
-		pg_catalog.format('run %s, cutoff %s, %s', l.run_id, coalesce((l.cutoff AT TIME ZONE 'UTC')::date::text, 'none'), l.verdict)
+		pg_catalog.format('run %s, cutoff %s, %s', l.run_id, coalesce(pg_catalog.to_char(l.cutoff AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 'none'), l.verdict)
 	FROM (SELECT v.*, avg(v.lift) OVER (ORDER BY v.run_id ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING) AS usual
 		FROM recsys.recommender r, recsys._lifts($1, r.live_policy) v WHERE r.recommender = $1) l
 	WHERE l.evaluated_at >= since AND l.evaluated_at < until
