@@ -38,6 +38,9 @@ check() {
 	case $what in test)
 		perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
 		command -v prove >/dev/null || need perl
+		# without it the jobs of schedule are not tested
+		[ -z "$major" ] || [ -e "$("$PG_CONFIG" --sharedir 2>/dev/null)/extension/pg_cron.control" ] ||
+			! apt-cache show "postgresql-$major-cron" >/dev/null 2>&1 || need "postgresql-$major-cron"
 		;;
 	esac
 	case $what in test | lint)

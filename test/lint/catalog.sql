@@ -137,7 +137,7 @@ FROM f, LATERAL plpgsql_check_function_tb(f.oid, fatal_errors => false, security
 	other_warnings => true, extra_warnings => false, performance_warnings => false) c
 WHERE f.lanname = 'plpgsql' AND f.prorettype <> 'trigger'::regtype
 -- these make SQL from pieces that are quoted already
-AND NOT (c.level = 'security' AND f.proname IN ('_build_catalog', '_build_tables', '_build_views', '_build_log', '_make_partitions', '_drop_partitions', '_wrap_log', '_wrap_questions',
+AND NOT (c.level = 'security' AND f.proname IN ('_build_catalog', '_build_tables', '_build_views', '_build_log', '_make_partitions', '_drop_partitions', '_wrap_log', '_wrap_questions', '_drop_jobs', 'schedule', 'forget_user', '_drift_data', '_drift_clicks',
 	'refresh_functions', 'drop_recommender', 'demo_shop'))
 ORDER BY f.name, c.lineno;
 \else

@@ -184,6 +184,10 @@ max_worker_processes = 16
 	unlike($log, qr/cron job \d+ starting.*received promote request/s, 'on the standby it did not');
 	$standby->stop;
 	$node->start;
+	# here the job fires as well: let it come to its end
+	ok($node->poll_query_until('postgres', "SELECT count(*) = $before + 1 FROM recsys.training_run WHERE state <> 'running'"), 'the primary retrains at its start');
+	ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'object' AND mode = 'ShareUpdateExclusiveLock'
+		AND classid = 'pg_namespace'::regclass}), 'and its lock is free');
 
 	# --- no more ---
 
