@@ -31,12 +31,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/file_utils.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
@@ -47,7 +49,7 @@
 
 #define CHECKED_BYTES	(4 * 1024 * 1024)
 #define WRITE_BYTES		(1024 * 1024)
-#define NAME_FORMAT		PG_TEMP_FILE_PREFIX ".recsys.%u." INT64_FORMAT ".%016" INT64_MODIFIER "x"
+#define NAME_FORMAT		PG_TEMP_FILE_PREFIX ".recsys.%u." INT64_FORMAT ".%016" PRIx64
 #define NAME_PREFIX		PG_TEMP_FILE_PREFIX ".recsys.%u."
 
 static void

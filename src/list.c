@@ -157,7 +157,9 @@ take_places(RsListing *l, const RsPlace *place, int n, const RsEntry *window)
 
 	for (int i = 0; i < n; i++)
 	{
-		to[i] = place[i].pinned ? l->pin[place[i].item] : window[place[i].item];
+		const RsEntry *from = place[i].pinned ? l->pin : window;
+
+		to[i] = from[place[i].item];
 		to[i].window = l->window;
 		to[i].pinned = place[i].pinned;
 		to[i].explored = place[i].explored;

@@ -328,6 +328,15 @@ start_categories(const RsFunnel *f, RsFunnelWork *w)
 	return n;
 }
 
+/* Whether an item comes before another by popularity, ties by item. */
+static inline bool
+more_popular(const RsFunnel *f, uint32_t item, uint32_t other)
+{
+	float		difference = f->popularity[item] - f->popularity[other];
+
+	return difference > 0 || (difference == 0 && item < other);
+}
+
 /* One list of several, by popularity. */
 static void
 list_categories(const RsFunnel *f, RsFunnelWork *w)
@@ -347,8 +356,7 @@ list_categories(const RsFunnel *f, RsFunnelWork *w)
 			{
 				uint32_t	other = f->facts.category_item[w->head[c].next];
 
-				if (best == NULL || f->popularity[other] > f->popularity[item] ||
-					(f->popularity[other] == f->popularity[item] && other < item))
+				if (best == NULL || more_popular(f, other, item))
 				{
 					best = &w->head[c];
 					item = other;

@@ -133,12 +133,15 @@ static StageCost
 learn_cost(const RsRun *run, const RsCounts *c, const RsPolicy *p)
 {
 	RsFunnel	f = sized_funnel(c, p);
-	double		most = Max(rs_funnel_most(&f, run->recommender->history_limit), 1);
+	double		most;
 	double		features = RS_FEATURES + p->funnel.nextra;
 	double		users = Min(c->users, 2 * RS_LEARN_USERS);
 	double		row = 4 * features + 1;
 	StageCost	cost = {0, 0};
 
+	for (int i = 0; i < RS_SOURCES; i++)
+		f.quota[i] = Min(f.quota[i], RS_LEARN_QUOTA);
+	most = Max(rs_funnel_most(&f, run->recommender->history_limit), 1);
 	if (!p->funnel.ranked)
 		return cost;
 	cost.bytes = funnel_bytes(run, c, p) + 4 * c->items +

@@ -131,7 +131,8 @@ typedef struct Learner
 	RsTeam	   *team;
 	RsTargets	targets;
 	LearnArg	arg;
-	uint64		room;			/* candidates */
+	uint64		most_room;		/* candidates */
+	uint64		room;			/* of them so far */
 	uint64		limit;			/* users of greater hashes are left out */
 	uint32		nlists;
 	uint64	   *hash;			/* by list */
@@ -164,6 +165,19 @@ thin_out(Learner *l)
 	l->nlists = kept;
 }
 
+/* Makes room for so many candidates. */
+static void
+grow(Learner *l, uint64 least)
+{
+	Size		row = l->arg.nfeatures * sizeof(float);
+	uint64		room = Min(Max(l->room + l->room / 2, least), l->most_room);
+
+	rs_run_charge(l->run, (room - l->room) * (row + 1), "the ranker");
+	l->relevant = repalloc_huge(l->relevant, room);
+	l->feature = repalloc_huge(l->feature, room * row);
+	l->room = room;
+}
+
 /* Takes in the list of one target, if there is something to learn from it. */
 static void
 add_list(Learner *l, uint32 target)
@@ -180,13 +194,15 @@ add_list(Learner *l, uint32 target)
 	if (hits == 0 || hits == n)
 		return;
 	while (hash <= l->limit && l->nlists > 0 &&
-		   (l->start[l->nlists] + n > l->room || l->nlists == RS_LEARN_USERS * 2))
+		   (l->start[l->nlists] + n > l->most_room || l->nlists == RS_LEARN_USERS * 2))
 	{
 		l->limit /= 2;
 		thin_out(l);
 	}
 	if (hash > l->limit)
 		return;
+	if (l->start[l->nlists] + n > l->room)
+		grow(l, l->start[l->nlists] + n);
 	memcpy(l->relevant + l->start[l->nlists], relevant, n);
 	memcpy(l->feature + l->start[l->nlists] * a->nfeatures,
 		   (float *) a->feature.local + (Size) target * a->most * a->nfeatures,
@@ -225,6 +241,8 @@ allocate(Learner *l, RsSplit *split, const RsPolicy *policy, MemoryContext conte
 
 	a->funnel = rs_view_share(run, context, split->parts, split->context,
 							  plan.nitems, plan.order, policy, &facts, NULL);
+	for (int i = 0; i < RS_SOURCES; i++)
+		a->funnel.funnel.quota[i] = Min(a->funnel.funnel.quota[i], RS_LEARN_QUOTA);
 	f = rs_view(&a->funnel);
 	a->with_hidden = run->recommender->repeatable;
 	a->has_time = run->recommender->has_time;
@@ -241,7 +259,8 @@ allocate(Learner *l, RsSplit *split, const RsPolicy *policy, MemoryContext conte
 	a->feature = rs_share(run, context, (Size) most * a->most * a->nfeatures * sizeof(float), "the ranker");
 	rs_run_charge(run, rs_view_bytes(&a->funnel, a->most_history) * (run->workers + 1), "the ranker");
 	/* one list fits in any case */
-	l->room = Max(Min(users * a->most, RS_LEARN_BYTES / (a->nfeatures * sizeof(float) + 1)), a->most);
+	l->most_room = Max(Min(users * a->most, RS_LEARN_BYTES / (a->nfeatures * sizeof(float) + 1)), a->most);
+	l->room = a->most;
 	l->limit = PG_UINT64_MAX;
 	l->hash = rs_run_alloc_in(run, context, RS_LEARN_USERS * 2 * sizeof(uint64), "the ranker");
 	l->start = rs_run_alloc_in(run, context, (RS_LEARN_USERS * 2 + 1) * sizeof(uint64), "the ranker");

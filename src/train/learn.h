@@ -12,10 +12,13 @@
 
 /* to learn from at most, of one ranker */
 #define RS_LEARN_USERS	4000
-#define RS_LEARN_BYTES	(64 * 1024 * 1024)
+#define RS_LEARN_BYTES	(24 * 1024 * 1024)
+
+/* candidates of each source to learn from: what comes first is what matters */
+#define RS_LEARN_QUOTA	50
 
 /* of the candidates of one batch of users */
-#define RS_LEARN_BATCH	(8 * 1024 * 1024)
+#define RS_LEARN_BATCH	(4 * 1024 * 1024)
 
 /* with fewer lists there is no ranker */
 #define RS_LEAST_LISTS	100

@@ -267,13 +267,13 @@ store_ranker(RsRun *run)
 static const char *
 json_time(TimestampTz time)
 {
-	char		text[MAXDATELEN + 1];
+	char		string[MAXDATELEN + 1];
 	int			utc = 0;
 
 	if (TIMESTAMP_NOT_FINITE(time))
 		return "null";
-	JsonEncodeDateTime(text, TimestampTzGetDatum(time), TIMESTAMPTZOID, &utc);
-	return psprintf("\"%s\"", text);
+	JsonEncodeDateTime(string, TimestampTzGetDatum(time), TIMESTAMPTZOID, &utc);
+	return psprintf("\"%s\"", string);
 }
 
 /* What there is to say of the ranker. */

@@ -61,7 +61,7 @@ rs_view_share(RsRun *run, MemoryContext context, const RsParts *parts,
 			  const RsPolicy *policy, const RsSharedFacts *facts,
 			  const RsLearned *learned)
 {
-	RsPlanFunnel plan = {{0}};
+	RsPlanFunnel plan = {0};
 	RsFunnel   *f = &plan.funnel;
 	RsNeighborPart *neighbors = rs_parts_neighbors(parts, policy);
 	RsFactorPart *factors = rs_parts_factors(parts, policy);

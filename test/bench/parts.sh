@@ -238,7 +238,7 @@ part_memory() {
 part_cancel() {
 	shop=${size}_shop
 	train "$shop" funnel '{"sweeps": 5}'
-	whole=$(stage_seconds load,split,train,evaluate,bots,train_all,write)
+	whole=$(stage_seconds load,split,train,evaluate,ranker,bots,train_all,write)
 	answered=0
 	slowest=0
 	for point in 3 7 12 18 25 33 42 52 63 75 88; do
@@ -261,8 +261,8 @@ part_cancel() {
 part_retrain() {
 	shop=${size}_shop
 	train "$shop" funnel '{}'
-	whole=$(stage_seconds load,split,train,evaluate,bots,train_all,write,publish,maintain)
-	for stage in load split train evaluate bots train_all write maintain; do
+	whole=$(stage_seconds load,split,train,evaluate,ranker,bots,train_all,write,publish,maintain)
+	for stage in load split train evaluate ranker bots train_all write maintain; do
 		note "$(stage_seconds $stage)" s "retrain: $stage" "$whole" s "the whole retrain"
 	done
 	claim=''

@@ -218,45 +218,45 @@ SELECT count(*) FROM rules_item;
 
 -- ---- whose rights ----
 -- SQL of rules is tried as the owner, and runs as the caller
-CREATE ROLE rules_owner;
-CREATE ROLE rules_app;
+CREATE ROLE regress_rules_owner;
+CREATE ROLE regress_rules_app;
 CREATE TABLE rules_secret AS SELECT 'a1'::text AS item_id;
 CREATE FUNCTION rules_secret_function(text) RETURNS boolean LANGUAGE sql STABLE BEGIN ATOMIC SELECT $1 = 'a2'; END;
 REVOKE EXECUTE ON FUNCTION rules_secret_function(text) FROM PUBLIC;
 SELECT rules_set('[]') > 1 AS set;
-ALTER SCHEMA rules OWNER TO rules_owner;
+ALTER SCHEMA rules OWNER TO regress_rules_owner;
 DO $$
 DECLARE
 	o record;
 BEGIN
 	FOR o IN SELECT CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind, oid::regclass AS name FROM pg_class
 		WHERE relnamespace = 'rules'::regnamespace AND relkind IN ('r', 'v') LOOP
-		EXECUTE format('ALTER %s %s OWNER TO rules_owner', o.kind, o.name);
+		EXECUTE format('ALTER %s %s OWNER TO regress_rules_owner', o.kind, o.name);
 	END LOOP;
 END $$;
-GRANT SELECT ON rules_item, rules_sale TO rules_owner, rules_app;
-GRANT USAGE ON SCHEMA rules TO rules_app;
-GRANT SELECT ON ALL TABLES IN SCHEMA rules TO rules_app;
+GRANT SELECT ON rules_item, rules_sale TO regress_rules_owner, regress_rules_app;
+GRANT USAGE ON SCHEMA rules TO regress_rules_app;
+GRANT SELECT ON ALL TABLES IN SCHEMA rules TO regress_rules_app;
 -- a superuser gets no further than the owner would
 SELECT rules_set('[{"rule": "predicate", "sql": "c.item_id NOT IN (SELECT s.item_id FROM public.rules_secret s)"}]'); \echo :SQLSTATE
 SELECT rules_set('[{"rule": "predicate", "sql": "public.rules_secret_function(c.item_id)"}]'); \echo :SQLSTATE
-GRANT SELECT ON rules_secret TO rules_owner;
-GRANT EXECUTE ON FUNCTION rules_secret_function TO rules_owner;
-SET ROLE rules_owner;
+GRANT SELECT ON rules_secret TO regress_rules_owner;
+GRANT EXECUTE ON FUNCTION rules_secret_function TO regress_rules_owner;
+SET ROLE regress_rules_owner;
 SELECT recsys.alter_policy('rules', 'popularity', '{"rules": [{"rule": "predicate", "sql": "c.item_id NOT IN (SELECT s.item_id FROM public.rules_secret s)"},
 	{"rule": "boost", "sql": "CASE WHEN public.rules_secret_function(c.item_id) THEN 0 ELSE 1 END"}]}') > 1 AS set;
 SELECT array_agg(item_id ORDER BY rank) AS owner FROM rules.recommend(NULL, 3, policy => 'popularity');
 RESET ROLE;
-SET ROLE rules_app;
+SET ROLE regress_rules_app;
 SELECT recsys.alter_policy('rules', 'popularity', '{"rules": []}'); \echo :SQLSTATE
 SELECT item_id FROM rules.recommend(NULL, 3, policy => 'popularity'); \echo :SQLSTATE
 RESET ROLE;
-GRANT SELECT ON rules_secret TO rules_app;
-SET ROLE rules_app;
+GRANT SELECT ON rules_secret TO regress_rules_app;
+SET ROLE regress_rules_app;
 SELECT item_id FROM rules.recommend(NULL, 3, policy => 'popularity'); \echo :SQLSTATE
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION rules_secret_function TO rules_app;
-SET ROLE rules_app;
+GRANT EXECUTE ON FUNCTION rules_secret_function TO regress_rules_app;
+SET ROLE regress_rules_app;
 SELECT array_agg(item_id ORDER BY rank) AS app FROM rules.recommend(NULL, 3, policy => 'popularity');
 SELECT count(*) > 0 AS seen FROM recsys.policy_rule WHERE recommender = 'rules';
 SELECT count(*) AS of_others FROM recsys.policy_rule WHERE recommender = 'rules_few';
@@ -280,4 +280,4 @@ SELECT recsys.drop_recommender(r) FROM unnest('{rules,rules_few,rules_bare}'::na
 DROP SCHEMA rules_trap CASCADE;
 DROP TABLE rules_item, rules_sale, rules_big, rules_visit, rules_secret;
 DROP FUNCTION rules_secret_function;
-DROP ROLE rules_owner, rules_app;
+DROP ROLE regress_rules_owner, regress_rules_app;

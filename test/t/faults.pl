@@ -74,7 +74,7 @@ sub hold_at
 }
 
 my $served = q{
-	SELECT md5(string_agg(r::text, ',' ORDER BY u, rank)) FROM generate_series(1, 20) u, faulty.recommend(u, 20) r};
+	SELECT md5(string_agg(r::text, ',' ORDER BY u, rank)) FROM generate_series(1, 20) u, faulty.recommend(u, 20, as_of => '2026-01-01 00:00Z') r};
 my $live = q{SELECT live_model_id FROM recsys.recommender};
 my $locks = q{
 	SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND mode = 'ShareUpdateExclusiveLock'
@@ -87,7 +87,7 @@ my $orphans = q{
 
 # --- cancelled at each stage ---
 
-my @stages = qw(load split train evaluate bots train_all write publish maintain);
+my @stages = qw(load split train evaluate ranker bots train_all write publish maintain);
 for my $i (0 .. $#stages)
 {
 	my $stage = $stages[$i];

@@ -34,7 +34,7 @@ for my $taste (0, 1)
 	query("CALL recsys.retrain('shop')");
 	my $winners = query(q{SELECT coalesce(string_agg(policy, ' ' ORDER BY policy), '')
 		FROM recsys.leaderboard WHERE verdict = 'beats popularity'});
-	is($winners, $taste ? 'default factors item_item' : '',
+	is($winners, $taste ? 'default default.blend factors item_item' : '',
 		"taste $taste: who beats popularity");
 	next if !$taste;
 
@@ -71,7 +71,7 @@ continue
 SKIP:
 {
 	my $file = ($ENV{DATA_DIR} // "$top/data") . '/online_retail/invoice_line.csv.gz';
-	skip 'no online_retail data', 27 unless -r $file;
+	skip 'no online_retail data', 31 unless -r $file;
 
 	my $said = '';
 	IPC::Run::run(
@@ -128,6 +128,9 @@ SKIP:
 		't|t', 'cold users and items are counted');
 	cmp_ok($value->('factors', 'new', 'ndcg', 10), '>=', 0.090, 'factors: NDCG@10');
 	cmp_ok($value->('factors', 'new', 'precision', 10), '>=', 0.073, 'factors: P@10');
+	cmp_ok($value->('default', 'new', 'ndcg', 10), '>=', 0.096, 'funnel with its ranker: NDCG@10');
+	cmp_ok($value->('default', 'new', 'ndcg', 10), '>', 1.02 * $value->($_, 'new', 'ndcg', 10), "above $_")
+	  for qw(default.blend factors item_item);
 	cmp_ok($value->('bpr', 'new', 'ndcg', 10), '>=', 0.050, 'bpr: NDCG@10');
 	is( query(q{SELECT count(*) FROM recsys.leaderboard WHERE recommender = 'retail'
 			AND policy IN ('item_item', 'factors', 'default', 'cosine', 'voted', 'bpr') AND verdict = 'beats popularity'}),
