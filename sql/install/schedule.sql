@@ -24,7 +24,7 @@ DECLARE
 	first int4;
 	last int4;
 	step int4;
-	numbers int4[] := '{}';
+	numbers int4[] := '{}'::int4[];
 BEGIN
 	FOREACH part IN ARRAY string_to_array(lower(field), ',') LOOP
 		FOR i IN 1 .. cardinality(names) LOOP
