@@ -448,6 +448,7 @@ BEGIN
 		END IF;
 	END IF;
 	PERFORM recsys._forget_images(recommender, NULL);
+	PERFORM recsys._drop_jobs(recommender);
 	-- only while the schema is there may its owner write the registry
 	DELETE FROM recsys.recommender d WHERE d.recommender = drop_recommender.recommender;
 	IF cascade THEN

@@ -185,9 +185,15 @@ BEGIN
 			RETURN QUERY SELECT d.* FROM recsys._drop_partitions(recommender, parent, (r.settings ->> (parent || '_days'))::float8) d;
 		END IF;
 	END LOOP;
+	rows := recsys._delete_old_runs(recommender, (r.settings ->> 'run_days')::float8);
+	IF rows > 0 THEN
+		action := 'deleted';
+		partition := 'training_run';
+		RETURN NEXT;
+	END IF;
 END $$;
 COMMENT ON FUNCTION recsys.maintain(name) IS
-'makes the partitions of SHOP.request and SHOP.exposure three months ahead, moves rows out of their DEFAULT partitions, and drops months older than the settings request_days and exposure_days; returns what it did; retrain calls it';
+'makes the partitions of SHOP.request and SHOP.exposure three months ahead, moves rows out of their DEFAULT partitions, drops months older than the settings request_days and exposure_days, and deletes runs with their evaluations older than run_days; returns what it did; retrain calls it';
 
 CREATE FUNCTION recsys._serve(recommender name, for_user "any", session_id text, for_items "any", k int4, placement text, filter jsonb) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'recsys_serve';
