@@ -12,12 +12,12 @@ KERNEL = $(patsubst %,src/kernel/%.o,ab als als_cg bots bpr cooccurrence cooccur
 
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) $(patsubst %,src/%.o,argument array cache eligible entry filter fresh history \
-	id_type idmap image image_build image_file image_parts image_users left_out list list_row owner \
+	id_type idmap image image_build image_file image_parts image_users left_out list list_row newest owner \
 	plan reason registry request rules score served stream supply)
 
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) $(patsubst %,src/%.o,recsys ab als cooccurrence item metric top_k definition report run \
-	progress train_door image_door recommend serve log request_id feature_name replay replay_list \
+	progress train_door image_door recommend experiment serve log request_id feature_name replay replay_list \
 	explain similar users questions demo_shop demo_shop_title demo_shop_world demo_shop_event)
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
@@ -28,15 +28,17 @@ TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train policy loader estimate b
 
 # the install script is the parts in this order
 SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition rules \
-	policy quality detect_bots train promotion progress estimate evaluate retrain schedule batch tune explain serve log \
-	forget drift questions demo_shop
+	policy quality detect_bots train promotion progress estimate evaluate retrain schedule batch tune \
+	explain serve log questions experiment experiment_control experiment_metric experiment_report \
+	forget drift demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
 REGRESS = extension array als metric ab top_k definition interaction quality detect_bots demo_shop \
-	cleaning train promotion schedule ratings bpr cooccurrence reproduce evaluate ranker tune recommend questions rules \
-	explain serve replay batch forget drift rights abuse badinput
-ISOLATION = two_runs publish
+	cleaning train promotion schedule ratings bpr cooccurrence reproduce evaluate ranker tune recommend \
+	fresh questions rules explain serve replay experiment experiment_report batch forget drift rights \
+	abuse badinput
+ISOLATION = two_runs publish two_starts
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
 TAP_TESTS = 1

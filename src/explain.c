@@ -273,7 +273,11 @@ explain_banned(Explanation *x)
 	add_check(x, "excluded_item", excluded, excluded ? psprintf("excluded: %s", reason) : "not excluded");
 }
 
-/* One condition or number of the rules, for the item's row of the catalog. */
+/*
+ * One condition or number of the rules, for the item's row of the catalog.  Of
+ * several rows one that meets a condition is enough, and the smallest number
+ * holds.
+ */
 static double
 catalog_value(Explanation *x, const char *expression, bool is_condition)
 {
@@ -282,7 +286,7 @@ catalog_value(Explanation *x, const char *expression, bool is_condition)
 	double		value = NAN;
 
 	if (rs_spi_select(psprintf(is_condition ?
-							   "SELECT min(CASE WHEN (\n%s\n) THEN 1 ELSE 0 END::float8) FROM %s.catalog c WHERE c.item_id = $1" :
+							   "SELECT max(CASE WHEN (\n%s\n) THEN 1 ELSE 0 END::float8) FROM %s.catalog c WHERE c.item_id = $1" :
 							   "SELECT min(pg_catalog.float8mul((\n%s\n), 1)) FROM %s.catalog c WHERE c.item_id = $1",
 							   expression, x->q.r->schema),
 					  1, &x->q.r->item_type, &item, 1, &type) > 0)

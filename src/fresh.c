@@ -5,9 +5,10 @@
  *
  * The newest items by their release that the model does not know, ranked by
  * what the catalog says of them alone.  So many rows are read as the model's
- * setting fresh_candidates asks for, and a few more, through an index on the
- * catalog's released_at where it has one; an item that is older than those
- * comes at the end of a list.
+ * setting fresh_candidates asks for, and a few more; an item that is older than
+ * those comes at the end of a list.  They are read at each call, through an
+ * index that serves their order where the catalog has one; where that would be
+ * costly they are kept for some seconds (newest.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "listing.h"
+#include "plan.h"
 
 #define KEPT_SETTINGS	4
 #define FIXED_COLUMNS	4		/* item, category, price, released_at */
@@ -69,8 +71,10 @@ fresh_columns(const RsRequest *q, const Datum *expression, int n)
 static Settings *
 keep_settings(const RsRequest *q, int wanted, const char *columns)
 {
+	/* the planner must know how few are wanted: it would expect a tenth of all */
 	char	   *query = psprintf("%s c.available AND c.item_id IS NOT NULL AND c.released_at <= $1"
-								 " ORDER BY c.released_at DESC, c.item_id LIMIT $2", columns);
+								 " ORDER BY c.released_at DESC, c.item_id LIMIT " INT64_FORMAT,
+								 columns, (int64) wanted * ROWS_PER_ITEM + MORE_ROWS);
 	Settings   *s = &kept[next_kept];
 
 	/* what may fail comes before anything is changed */
@@ -140,22 +144,28 @@ read_facts(const RsRequest *q, const Datum *values, const bool *isnull, RsItemFa
 	facts->extra = extra;
 }
 
-/* An entry from a row of either query. */
+/* What a row of either query says, in the current context but for the item. */
 static void
-read_entry(RsRequest *q, uint64 row, Datum item, RsEntry *e)
+read_item(const RsRequest *q, uint64 row, RsNewItem *n)
 {
 	Datum		values[FIXED_COLUMNS + RS_MOST_EXTRA];
 	bool		isnull[FIXED_COLUMNS + RS_MOST_EXTRA];
-	RsItemFacts *facts = palloc(sizeof(RsItemFacts));
 
 	heap_deform_tuple(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, values, isnull);
-	read_facts(q, values, isnull, facts);
+	n->item = values[0];
+	read_facts(q, values, isnull, &n->facts);
+}
+
+/* An entry of an item; what it says must live as long. */
+static void
+make_entry(const RsNewItem *n, Datum item, RsEntry *e)
+{
 	memset(e, 0, sizeof(*e));
 	e->item = item;
 	e->column = RS_NO_ID;
 	e->source = RS_FROM_FRESH;
 	e->because = RS_NO_ID;
-	e->facts = facts;
+	e->facts = &n->facts;
 	e->says.released = RS_NO_RELEASE;
 }
 
@@ -171,32 +181,50 @@ select_facts(const RsRequest *q, const char *query, int nargs, const Oid *argtyp
 	return rs_spi_select(query, nargs, argtypes, args, FIXED_COLUMNS + nextra, types);
 }
 
+/* Reads the newest items, or takes those that are kept. */
+static int
+get_newest(const RsRequest *q, const Settings *s, RsNewItem **item)
+{
+	Oid			type = TIMESTAMPTZOID;
+	Datum		as_of = TimestampTzGetDatum(q->as_of);
+	bool		keeps = rs_newest_keeps(q, rs_plan(s->query, 1, &type));
+	int			n = keeps ? rs_newest_kept(q, item) : -1;
+
+	if (n >= 0)
+		return n;
+	n = (int) select_facts(q, s->query, 1, &type, &as_of);
+	*item = palloc((n + 1) * sizeof(RsNewItem));
+	for (int i = 0; i < n; i++)
+		read_item(q, i, &(*item)[i]);
+	/* the rows stay until the call ends: the items are in them */
+	if (keeps)
+		rs_newest_keep(q, *item, n);
+	return n;
+}
+
 int
 rs_fresh_candidates(RsRequest *q, RsEntry **entries)
 {
 	const Settings *s = q->r->has_catalog ? get_settings(q) : NULL;
-	Oid			argtypes[] = {TIMESTAMPTZOID, INT8OID};
-	Datum		args[2];
+	RsNewItem  *newest;
 	RsIdMap    *items;
-	uint64		rows;
+	int			wanted;
+	int			n;
 
 	*entries = NULL;
 	if (s == NULL || s->wanted <= 0)
 		return 0;
-	args[0] = TimestampTzGetDatum(q->as_of);
-	args[1] = Int64GetDatum((int64) s->wanted * ROWS_PER_ITEM + MORE_ROWS);
-	rows = select_facts(q, s->query, lengthof(argtypes), argtypes, args);
-	*entries = palloc((s->wanted + 1) * sizeof(RsEntry));
+	wanted = s->wanted;
+	n = get_newest(q, s, &newest);
+	*entries = palloc((wanted + 1) * sizeof(RsEntry));
 	items = rs_idmap_create(q->r->item_type, q->r->item_collation, CurrentMemoryContext);
-	for (uint64 i = 0; i < rows && rs_idmap_count(items) < (uint32) s->wanted; i++)
+	for (int i = 0; i < n && rs_idmap_count(items) < (uint32) wanted; i++)
 	{
 		uint32		before = rs_idmap_count(items);
-		Datum		item = rs_spi_value(i, 1);
 
-		if (rs_model_find(q->m, item) == RS_NO_ID && rs_idmap_add(items, item) == before)
-			read_entry(q, i, rs_idmap_datum(items, before), &(*entries)[before]);
+		if (rs_model_find(q->m, newest[i].item) == RS_NO_ID && rs_idmap_add(items, newest[i].item) == before)
+			make_entry(&newest[i], rs_idmap_datum(items, before), &(*entries)[before]);
 	}
-	SPI_freetuptable(SPI_tuptable);
 	return (int) rs_idmap_count(items);
 }
 
@@ -204,13 +232,18 @@ bool
 rs_fresh_entry(RsRequest *q, Datum item, RsEntry *e)
 {
 	const Settings *s = q->r->has_catalog ? get_settings(q) : NULL;
+	RsNewItem  *n;
 	bool		found;
 
 	if (s == NULL)
 		return false;
 	found = select_facts(q, s->item_query, 1, &q->r->item_type, &item) > 0;
 	if (found)
-		read_entry(q, 0, item, e);
+	{
+		n = palloc(sizeof(RsNewItem));
+		read_item(q, 0, n);
+		make_entry(n, item, e);
+	}
 	SPI_freetuptable(SPI_tuptable);
 	return found;
 }

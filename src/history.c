@@ -339,9 +339,11 @@ rs_history_until(RsRecommender *r, const RsModel *m, Datum user,
 		time = as_of;
 	rs_check_source(r);
 	log.items = rs_idmap_create(r->item_type, r->item_collation, CurrentMemoryContext);
+	/* with ties, so that which events are read is no matter of their order */
 	read_events(r, psprintf("SELECT %s FROM %s.interaction i WHERE i.user_id = $1%s"
-							" ORDER BY i.interacted_at DESC LIMIT %d",
-							rs_log_columns(r), r->schema, until("i", has_until), limit),
+							" ORDER BY i.interacted_at DESC FETCH FIRST %d ROWS %s",
+							rs_log_columns(r), r->schema, until("i", has_until), limit,
+							r->has_time ? "WITH TIES" : "ONLY"),
 				user, has_until, time, &log);
 	truncated = (log.n >= limit);
 	if (truncated && r->returns_netted)

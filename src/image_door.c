@@ -19,21 +19,26 @@
 #include "utils/syscache.h"
 
 #include "image.h"
+#include "owner.h"
 
 PG_FUNCTION_INFO_V1(recsys_share_model);
 PG_FUNCTION_INFO_V1(recsys_forget_images);
 
-/* _share_model(recommender name, model_id int8) */
+/*
+ * _share_model(recommender name, model_id int8): as the recommender's owner,
+ * for callers with the owner's privileges.
+ */
 Datum
 recsys_share_model(PG_FUNCTION_ARGS)
 {
-	int			level;
+	RsRecommender *r;
+	RsOwnerState saved;
 
 	SPI_connect();
-	level = rs_search_path_push();
-	rs_model_share(rs_registry_get(NameStr(*PG_GETARG_NAME(0)), CurrentMemoryContext),
-				   PG_GETARG_INT64(1));
-	AtEOXact_GUC(false, level);
+	r = rs_registry_get(NameStr(*PG_GETARG_NAME(0)), CurrentMemoryContext);
+	rs_become_owner(r, &saved);
+	rs_model_share(r, PG_GETARG_INT64(1));
+	rs_become_caller(&saved);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -202,6 +202,18 @@ report_private(const RsImageKey *key, const char *why)
 }
 
 /*
+ * Does an error end the statement (a cancel, a conflict with recovery)?  All
+ * others say that the file cannot be had.
+ */
+static bool
+ends_statement(int sqlerrcode)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
+/*
  * Writes an image for all; false where that cannot be had.  The file belongs
  * to no transaction, so that temp_tablespaces does not apply to it: the name
  * has to be in one directory.  Therefore it is closed here whatever happens,
@@ -230,7 +242,7 @@ rs_image_share(const RsImageKey *key, const RsImageParts *p)
 		if (file >= 0)
 			FileClose(file);
 		file = -1;
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		if (ends_statement(error->sqlerrcode))
 			PG_RE_THROW();
 		FlushErrorState();
 		report_private(key, error->message);
@@ -260,8 +272,9 @@ is_of_schema(const char *path, Oid schema)
 
 /*
  * Removes the names of this database's images that the caller chooses: of
- * these models, or (schema given) of all others of the schema's.  Raises no
- * error, since it may run after the transaction has committed.
+ * these models, or (schema given) of all others of the schema's up to the last
+ * of these.  Raises no error, since it may run after the transaction has
+ * committed.
  */
 static void
 remove_names(const int64 *models, int n, Oid schema)
@@ -288,7 +301,7 @@ remove_names(const int64 *models, int n, Oid schema)
 		for (int i = 0; i < n && !listed; i++)
 			listed = (models[i] == model);
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		if (OidIsValid(schema) ? (!listed && is_of_schema(path, schema)) : listed)
+		if (OidIsValid(schema) ? (!listed && model < models[n - 1] && is_of_schema(path, schema)) : listed)
 			unlink(path);
 	}
 	closedir(dir);

@@ -253,6 +253,8 @@ add_pin(RsListing *l, RsRerankPin *place, const RsPin *pin, const RsEligible *sa
 	RsEntry    *e = &l->pin[l->rerank.npins];
 
 	rs_supply_entry(&l->supply, pin->item, e);
+	if (e->column != RS_NO_ID)
+		e->item = rs_model_item(l->q->m, e->column);	/* as in other lists */
 	e->source = RS_FROM_PIN;
 	e->because = RS_NO_ID;
 	e->says = *says;
@@ -359,6 +361,6 @@ rs_listing_run(RsListing *l, RsRequest *q)
 	{
 		RsPlace    *place = palloc(l->rerank.npins * sizeof(RsPlace));
 
-		take_places(l, place, rs_rerank_pins(&l->rerank, l->most, place), NULL);
+		take_places(l, place, rs_rerank_pins(&l->rerank, l->most, place), l->pin);
 	}
 }

@@ -8,6 +8,8 @@
 #ifndef RS_LISTING_H
 #define RS_LISTING_H
 
+#include "executor/spi.h"
+
 #include "list.h"
 
 /* An item on its way into the list. */
@@ -184,5 +186,23 @@ extern int	rs_fresh_candidates(RsRequest *q, RsEntry **entries);
  * does not know it either.
  */
 extern bool rs_fresh_entry(RsRequest *q, Datum item, RsEntry *e);
+
+/* ---- newest.c: the newest items of a catalog ---- */
+
+/* An item and what its row of the catalog says. */
+typedef struct RsNewItem
+{
+	Datum		item;
+	RsItemFacts facts;
+} RsNewItem;
+
+/* Is the plan that reads them so costly that they are kept for some seconds? */
+extern bool rs_newest_keeps(const RsRequest *q, SPIPlanPtr plan);
+
+/* a copy of those kept for this model and role, or -1 where none are */
+extern int	rs_newest_kept(const RsRequest *q, RsNewItem **item);
+
+/* keeps what has just been read */
+extern void rs_newest_keep(const RsRequest *q, const RsNewItem *item, int n);
 
 #endif							/* RS_LISTING_H */

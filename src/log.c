@@ -130,7 +130,7 @@ write_request(const RsRequest *q, const RsAsked *a, int rows)
 	const RsHistory *h = q->h;
 	Oid			types[] = {TIMESTAMPTZOID, UUIDOID, TEXTOID, r->user_type, BOOLOID, TEXTOID, INT4OID, JSONBOID,
 		NAMEOID, INT4OID, INT8OID, INT4OID, TEXTOID, get_array_type(r->item_type), FLOAT4ARRAYOID,
-	TIMESTAMPTZARRAYOID, INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
+	TIMESTAMPTZARRAYOID, INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, INT8OID, TEXTOID};
 	double		scales[2];
 	Datum		v[lengthof(types)];
 	char		nulls[lengthof(types) + 1];
@@ -160,11 +160,46 @@ write_request(const RsRequest *q, const RsAsked *a, int rows)
 	rs_log_scales(q, &scales[0], &scales[1]);
 	v[18] = Float8GetDatum(scales[0]);
 	v[19] = Float8GetDatum(scales[1]);
+	v[20] = Int64GetDatum(a->experiment_id);
+	v[21] = a->variant ? CStringGetTextDatum(a->variant) : (Datum) 0;
+	nulls[20] = nulls[21] = a->variant ? ' ' : 'n';
 	run_insert(psprintf("INSERT INTO %s.request (requested_at, request_id, unit, user_id, session, placement, k, filter,"
 						" policy, policy_version, model_id, feature_version, ranker,"
 						" history_item, history_weight, history_at, rows, milliseconds,"
-						" neighbor_scale, factor_scale)"
-						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+						" neighbor_scale, factor_scale, experiment_id, variant)"
+						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+						r->schema), lengthof(types), types, v, nulls);
+}
+
+void
+rs_log_write_external(const RsRequest *q, const RsAsked *a)
+{
+	const RsRecommender *r = q->r;
+	Oid			types[] = {TIMESTAMPTZOID, UUIDOID, TEXTOID, r->user_type, BOOLOID, TEXTOID, INT4OID, JSONBOID,
+	FLOAT8OID, INT8OID, TEXTOID};
+	Datum		v[lengthof(types)];
+	char		nulls[lengthof(types) + 1];
+
+	memset(nulls, ' ', lengthof(types));
+	nulls[lengthof(types)] = '\0';
+	v[0] = TimestampTzGetDatum(q->as_of);
+	v[1] = UUIDPGetDatum(&a->id);
+	v[2] = CStringGetTextDatum(a->unit);
+	v[3] = a->user;
+	nulls[3] = a->has_user ? ' ' : 'n';
+	v[4] = BoolGetDatum(a->session);
+	v[5] = CStringGetTextDatum(a->placement);
+	v[6] = Int32GetDatum(q->k);
+	v[7] = a->filter ? JsonbPGetDatum(a->filter) : (Datum) 0;
+	nulls[7] = a->filter ? ' ' : 'n';
+	v[8] = Float8GetDatum(a->milliseconds);
+	v[9] = Int64GetDatum(a->experiment_id);
+	v[10] = CStringGetTextDatum(a->variant);
+	run_insert(psprintf("INSERT INTO %s.request (requested_at, request_id, unit, user_id, session, placement, k, filter,"
+						" policy, policy_version, model_id, feature_version, ranker,"
+						" history_item, history_weight, history_at, rows, milliseconds,"
+						" neighbor_scale, factor_scale, experiment_id, variant)"
+						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'external', 0, 0, 0, 'none', '{}', '{}', '{}', 0, $9, 0, 0, $10, $11)",
 						r->schema), lengthof(types), types, v, nulls);
 }
 
@@ -342,6 +377,11 @@ rs_log_read(const RsRecommender *r, const pg_uuid_t *id)
 	value = copy_value(0, 5, -1, false, &isnull);
 	l->filter = isnull ? NULL : DatumGetJsonbP(value);
 	l->policy = *DatumGetName(rs_spi_value(0, 6));
+	if (strcmp(NameStr(l->policy), "external") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("request %s has shown the app's own list", DatumGetCString(DirectFunctionCall1(uuid_out, args[2]))),
+				 errhint("Lists of policy \"external\" are made outside of the database and cannot be made again.")));
 	l->policy_version = DatumGetInt32(rs_spi_value(0, 7));
 	l->model_id = DatumGetInt64(rs_spi_value(0, 8));
 	l->feature_version = DatumGetInt32(rs_spi_value(0, 9));

@@ -35,6 +35,8 @@ typedef struct RsAsked
 	bool		session;		/* the list is made from for_items */
 	char	   *placement;
 	Jsonb	   *filter;			/* NULL = none */
+	int64		experiment_id;	/* of the variant */
+	char	   *variant;		/* NULL = in no experiment */
 	double		milliseconds;
 } RsAsked;
 
@@ -50,6 +52,12 @@ extern void rs_log_scales(const RsRequest *q, double *neighbor, double *factor);
 /* writes a request and the n items shown, in the caller's transaction */
 extern void rs_log_write(const RsRequest *q, const RsAsked *asked,
 						 const RsListed *row, int n);
+
+/*
+ * writes a request whose list is the app's own: q has the recommender, the
+ * instant and k, and there is no model
+ */
+extern void rs_log_write_external(const RsRequest *q, const RsAsked *asked);
 
 /* A row of SHOP.exposure. */
 typedef struct RsShown

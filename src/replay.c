@@ -17,6 +17,10 @@
  * Order is compared by scores: an item's place is to be that of the item with
  * its rank by score.  Where no rule moves items, that is the order itself.
  *
+ * Who has the owner's privileges replays with the owner's rights and no more: a
+ * superuser's audit must not run the SQL of a tenant's rules with its own.
+ * Others do it as themselves.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -24,11 +28,14 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "listing.h"
+#include "owner.h"
 #include "replay.h"
 #include "kernel/score.h"
 
@@ -281,6 +288,8 @@ recsys_replay(PG_FUNCTION_ARGS)
 	static const char *const names[] = {"item_id", "feature", "logged", "replayed", "difference", "cause"};
 	static const Oid types[] = {TEXTOID, TEXTOID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID};
 	RsReplay	p = {0};
+	RsOwnerState saved;
+	bool		owns;
 	bool		varlena;
 	char	   *rung;
 	int			level;
@@ -300,11 +309,16 @@ recsys_replay(PG_FUNCTION_ARGS)
 	rs_declare_result(fcinfo, lengthof(names), names, types);
 	p.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	p.r = rs_registry_get(NameStr(*PG_GETARG_NAME(0)), CurrentMemoryContext);
+	owns = has_privs_of_role(GetUserId(), p.r->owner);
+	if (owns)
+		rs_become_owner(p.r, &saved);
 	p.l = rs_log_read(p.r, PG_GETARG_UUID_P(1));
 	getTypeOutputInfo(p.r->item_type, &p.output, &varlena);
 	replay_shown(&p);
 	if (strcmp(rung, "list") == 0)
 		rs_replay_list(&p);
+	if (owns)
+		rs_become_caller(&saved);
 	AtEOXact_GUC(false, level);
 	SPI_finish();
 	return (Datum) 0;

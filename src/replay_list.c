@@ -40,6 +40,7 @@ typedef struct Row
 	Datum		item;
 	int			position[STEPS];
 	double		score[STEPS];
+	const RsShown *shown;		/* NULL = it was not */
 	bool		code;			/* the model's score is another */
 } Row;
 
@@ -96,6 +97,7 @@ take_shown(Lists *l)
 
 		row->position[0] = s->position;
 		row->score[0] = s->score;
+		row->shown = s;
 	}
 }
 
@@ -173,9 +175,9 @@ find_evidence(Lists *l, RsRequest *q, const RsListed *listed, int n)
 	for (int i = 0; i < n; i++)
 	{
 		Row		   *row = find_row(l, listed[i].item);
-		const RsShown *s;
+		const RsShown *s = row->shown;
 
-		if (row->position[0] == 0)
+		if (s == NULL)
 		{
 			/* it stands before one that was shown, or at a place left empty */
 			l->appeared |= log->nshown < log->k || n < log->nshown ||
@@ -186,7 +188,6 @@ find_evidence(Lists *l, RsRequest *q, const RsListed *listed, int n)
 				listed[i].score > log->shown[log->nshown - 1].score;
 			continue;
 		}
-		s = &log->shown[row->position[0] - 1];
 		l->catalog_changed |= s->boost != listed[i].boost || s->freshness != listed[i].freshness ||
 			(listed[i].column == RS_NO_ID && s->base_score != listed[i].base_score);
 		row->code = listed[i].column != RS_NO_ID && s->base_score != listed[i].base_score &&

@@ -104,7 +104,7 @@ rs_score_items(RsRequest *q)
 		if (column != RS_NO_ID)
 			hidden[column] = true;
 	}
-	if (q->h->n > 0 && rs_has_neighbors(q->policy.method))
+	if (q->h->n > 0 && rs_has_neighbors(q->policy.method) && m->funnel.neighbor_start != NULL)
 		score_neighbors(q);
 	if (q->h->n > 0 && rs_has_factors(q->policy.method) && m->funnel.fold.factors > 0)
 		score_factors(q);

@@ -124,8 +124,9 @@ typedef struct RsLog
 extern bool rs_owned_hides(const RsRecommender *r, TimestampTz owned_at, TimestampTz as_of);
 
 /*
- * So many of the newest events make the history; with those that lie before
- * them of items of which some were taken back, where returns are netted.
+ * So many of the newest events make the history, and those of the same time as
+ * the last of them; with those that lie before them of items of which some were
+ * taken back, where returns are netted.
  */
 extern int	rs_history_events(const RsRecommender *r);
 

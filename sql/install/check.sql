@@ -12,6 +12,18 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_execute
 COMMENT ON FUNCTION recsys._execute_as_owner(name, text) IS
 'runs a command as the recommender''s owner; for callers with the owner''s privileges; returns the rows processed';
 
+CREATE FUNCTION recsys._base_type(type regtype) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH RECURSIVE b (type, base) AS (
+		SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.oid = $1
+		UNION ALL
+		SELECT t.oid, t.typbasetype FROM b JOIN pg_catalog.pg_type t ON t.oid = b.base)
+	SELECT pg_catalog.format_type(b.type, -1) FROM b WHERE b.base = 0;
+END;
+COMMENT ON FUNCTION recsys._base_type(regtype) IS
+'the name of the type beneath a domain, or beneath domains of domains: their checks are somebody else''s code';
+
 CREATE FUNCTION recsys._default_settings() RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC

@@ -39,6 +39,47 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION recsys._notice_indexes(name) IS 'a NOTICE with the indexes that serving misses, if any';
 
+CREATE FUNCTION recsys._missing_order(recommender name) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET enable_sort = off SET enable_incremental_sort = on SET enable_indexscan = on AS $$
+DECLARE
+	r recsys.recommender := recsys._recommender(recommender);
+	given jsonb := coalesce(nullif(r.settings -> 'catalog_columns', 'null'), '{}');
+	col name := CASE WHEN given ? 'released_at' THEN given ->> 'released_at' ELSE 'released_at' END;
+	type regtype := (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = r.catalog AND a.attname = col AND NOT a.attisdropped);
+	plan json;
+BEGIN
+	IF type IS NULL OR (SELECT c.relkind FROM pg_class c WHERE c.oid = r.catalog) NOT IN ('r', 'p', 'm')
+		OR NOT EXISTS (SELECT FROM recsys.policy p WHERE p.recommender = r.recommender AND p.retired_at IS NULL
+			AND p.method = 'funnel' AND (p.settings ->> 'fresh_candidates')::int > 0) THEN
+		RETURN NULL;
+	END IF;
+	-- who but the planner knows whether an index serves: it sorts only where it has to
+	EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM %I.catalog c WHERE c.released_at <= now()
+		ORDER BY c.released_at DESC, c.item_id LIMIT 10', recommender) INTO plan;
+	IF plan::text !~ '"Node Type": "Sort"' THEN
+		RETURN NULL;
+	END IF;
+	RETURN format('CREATE INDEX ON %s (%s);', r.catalog, CASE type WHEN 'timestamptz'::regtype THEN quote_ident(col)
+		ELSE format('(%I::timestamp AT TIME ZONE %L)', col, r.settings ->> 'time_zone') END);
+EXCEPTION WHEN insufficient_privilege THEN
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION recsys._missing_order(name) IS
+'CREATE INDEX command for the index on the catalog by which lists find its newest items; NULL where there is one, and where nothing needs or can have it';
+
+CREATE FUNCTION recsys._notice_order(recommender name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	missing text := recsys._missing_order(recommender);
+BEGIN
+	IF missing IS NOT NULL THEN
+		RAISE NOTICE 'serving will sort all of % for its newest items: it has no index for their order',
+			(recsys._recommender(recommender)).catalog USING HINT = missing;
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._notice_order(name) IS 'a NOTICE with the index on the catalog that serving misses, if any';
+
 CREATE FUNCTION recsys._check_definition(r recsys.recommender) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -159,8 +200,7 @@ BEGIN
 	FOR p IN SELECT n AS id FROM jsonb_array_elements_text(s -> 'never_bots') n LOOP
 		BEGIN
 			-- not a domain's own type: its checks are somebody else's code
-			EXECUTE format('SELECT %L::%s', p.id, (SELECT format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1)
-				FROM pg_type t WHERE t.oid = r.user_type));
+			EXECUTE format('SELECT %L::%s', p.id, recsys._base_type(r.user_type));
 		EXCEPTION WHEN data_exception THEN
 			RAISE EXCEPTION 'setting "never_bots" holds "%", which is no % as the user ids are', p.id, r.user_type
 				USING ERRCODE = '22023';
@@ -243,6 +283,7 @@ BEGIN
 	PERFORM recsys.refresh_functions(recommender);
 
 	PERFORM recsys._notice_indexes(recommender);
+	PERFORM recsys._notice_order(recommender);
 	RETURN recommender;
 END $$;
 COMMENT ON FUNCTION recsys.create_recommender(name, regclass, name, name, name, name, name, regclass, jsonb, text, jsonb, float8, text, text, boolean, text, text, jsonb) IS
@@ -295,6 +336,7 @@ BEGIN
 		END LOOP;
 	END LOOP;
 	PERFORM recsys._build_log(recommender);
+	PERFORM recsys._build_experiment(recommender);
 END $$;
 COMMENT ON FUNCTION recsys._build_tables(name) IS 'creates the tables of a recommender in its own id types';
 
@@ -357,6 +399,9 @@ BEGIN
 	IF source IS NOT NULL OR user_column IS NOT NULL OR item_column IS NOT NULL OR time_column IS NOT NULL THEN
 		PERFORM recsys._notice_indexes(recommender);
 	END IF;
+	IF catalog IS NOT NULL OR catalog_columns IS NOT NULL OR time_zone IS NOT NULL THEN
+		PERFORM recsys._notice_order(recommender);
+	END IF;
 	RETURN recommender;
 END $$;
 COMMENT ON FUNCTION recsys.alter_recommender(name, regclass, name, name, name, name, name, regclass, jsonb, text, jsonb, float8, text, text, boolean, text, text, jsonb, text[]) IS
@@ -366,12 +411,12 @@ CREATE FUNCTION recsys.drop_recommender(recommender name, cascade boolean DEFAUL
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'item_attribute', 'recommendation', 'user_evaluation', 'request', 'exposure'];
+	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'item_attribute', 'recommendation', 'user_evaluation', 'request', 'exposure', 'experiment_override'];
 	views constant name[] := ARRAY['exposure_feature', 'interaction', 'event', 'dislike', 'catalog'];
 	foreign_objects text;
 	o record;
+	r recsys.recommender := recsys._recommender(recommender);
 BEGIN
-	PERFORM recsys._recommender(recommender);
 	IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = recommender) THEN
 		DELETE FROM recsys.recommender d WHERE d.recommender = drop_recommender.recommender;
 		RETURN;
@@ -386,6 +431,9 @@ BEGIN
 			UNION ALL
 			SELECT format('function %I', p.proname) FROM pg_proc p
 			WHERE p.pronamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)
+			-- serve's body is text, which depends on nothing
+			AND p.oid IS DISTINCT FROM to_regprocedure(format('%I.serve(%s, text, %s[], int, text, jsonb)', recommender,
+				format_type(r.user_type, -1), format_type(r.item_type, -1)))
 			AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_proc door ON door.oid = d.refobjid
 				WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_proc'::regclass
 				AND door.pronamespace = 'recsys'::regnamespace)

@@ -149,6 +149,7 @@ BEGIN
 				   schema);
 	EXECUTE format('CREATE INDEX ON %I.event (product_id, happened_at DESC)',
 				   schema);
+	EXECUTE format('CREATE INDEX ON %I.product (released_at)', schema);
 
 	FOREACH part IN ARRAY '{event,product,customer,customer_taste,product_taste}'::text[]
 	LOOP

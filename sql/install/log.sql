@@ -115,9 +115,10 @@ DECLARE
 BEGIN
 	-- one at a time; who inserts does not wait for this
 	PERFORM recsys._execute_as_owner(recommender, format('LOCK TABLE %I.%I IN SHARE UPDATE EXCLUSIVE MODE', recommender, parent));
-	FOR month IN EXECUTE format($q$SELECT m FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
+	FOR month IN SELECT q.m FROM recsys._query_as_owner(recommender, format(
+		$q$SELECT m FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
 			date_trunc('month', now() AT TIME ZONE 'UTC') + interval '3 months', '1 month') m
-		UNION SELECT date_trunc('month', d.requested_at AT TIME ZONE 'UTC') FROM %I.%I d ORDER BY 1$q$, recommender, parent || '_default') LOOP
+		UNION SELECT date_trunc('month', d.requested_at AT TIME ZONE 'UTC') FROM %I.%I d ORDER BY 1$q$, recommender, parent || '_default')) q (m timestamp) LOOP
 		start := month AT TIME ZONE 'UTC';
 		CONTINUE WHEN EXISTS (SELECT FROM recsys._partitions(recommender, parent) p
 			WHERE p.until = (month + interval '1 month') AT TIME ZONE 'UTC');
@@ -147,9 +148,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	oldest timestamptz := now() - days * interval '1 day';
 BEGIN
-	FOR partition IN SELECT p.partition FROM recsys._partitions(recommender, parent) p WHERE p.until <= oldest ORDER BY p.until LOOP
+	-- a partition that was moved to another schema is kept there by somebody
+	FOR partition IN SELECT p.partition FROM recsys._partitions(recommender, parent) p WHERE p.until <= oldest
+		AND EXISTS (SELECT FROM pg_class c WHERE c.relname = p.partition AND c.relispartition AND c.relnamespace = to_regnamespace(quote_ident(recommender)))
+		ORDER BY p.until LOOP
 		BEGIN
-			EXECUTE format('SELECT count(*) FROM %I.%I', recommender, partition) INTO rows;
+			rows := (SELECT q.n FROM recsys._query_as_owner(recommender, format('SELECT count(*) FROM %I.%I', recommender, partition)) q (n int8));
 			PERFORM recsys._execute_as_owner(recommender, format('DROP TABLE %I.%I', recommender, partition));
 			action := 'dropped';
 			RETURN NEXT;
@@ -208,19 +212,27 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 30 AS 'MODULE_PATHNAME', 'recsys_skew_r
 COMMENT ON FUNCTION recsys.skew_report(name, timestamptz) IS
 'for each feature, how the values logged by SHOP.serve since then compare with those that the bulk reading which feeds the training of the ranker and the evaluation gives for the same user, item and instant: exposures compared, how many differ, the largest difference and where it is; of users'' lists, as long as their models are kept';
 
+-- Unlike the other wrappers serve is PL/pgSQL: an SQL function is not inlined
+-- where it is VOLATILE, and before PostgreSQL 18 parsed and planned at each call,
+-- which takes as long as the rows that serve writes.
 CREATE FUNCTION recsys._wrap_log(recommender name, u text, i text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+DECLARE
+	-- planned under the caller's search path
+	item text := (SELECT format('%I.%I', n.nspname, t.typname) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+		WHERE t.oid = (recsys._recommender(recommender)).item_type);
 BEGIN
 	EXECUTE format($f$CREATE OR REPLACE FUNCTION %1$I.serve(for_user %2$s DEFAULT NULL, session_id text DEFAULT NULL,
 			for_items %3$s[] DEFAULT NULL, k int DEFAULT 10, placement text DEFAULT 'default', filter jsonb DEFAULT NULL)
 		RETURNS TABLE (request_id uuid, variant text, rank int, item_id %3$s, score float8, source text, reason text, because_item_id %3$s)
-		LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
-		BEGIN ATOMIC
-			SELECT t.request_id, t.variant, t.rank, t.item_id, t.score, t.source, t.reason, t.because_item_id
-			FROM recsys._serve(%4$L, for_user, session_id, for_items, k, placement, filter)
-				AS t (request_id uuid, variant text, rank int, item_id %3$s, score float8, source text, reason text, because_item_id %3$s);
-		END$f$, recommender, u, i, recommender);
+		LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10 AS %5$L$f$, recommender, u, i, recommender, format($b$
+		BEGIN
+			RETURN QUERY SELECT t.request_id, t.variant, t.rank, t.item_id, t.score, t.source, t.reason, t.because_item_id
+			FROM recsys._serve(%1$L, $1, $2, $3, $4, $5, $6)
+				AS t (request_id pg_catalog.uuid, variant pg_catalog.text, rank pg_catalog.int4, item_id %2$s,
+					score pg_catalog.float8, source pg_catalog.text, reason pg_catalog.text, because_item_id %2$s);
+		END $b$, recommender, item));
 	EXECUTE format('COMMENT ON FUNCTION %I.serve(%s, text, %s[], int, text, jsonb) IS %L', recommender, u, i,
 		'the list of SHOP.recommend for a user, or for a session from its items, with the request and every item shown logged in the caller''s transaction; needs INSERT on SHOP.request and SHOP.exposure');
 END $$;

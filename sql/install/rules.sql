@@ -51,8 +51,7 @@ BEGIN
 			USING ERRCODE = '22023', HINT = 'An id is a JSON string or number, for example "A 17" or 17.';
 	END IF;
 	-- not a domain's own type: its checks are somebody else's code
-	EXECUTE format('SELECT %L::%s', id #>> '{}', (SELECT format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1)
-		FROM pg_type t WHERE t.oid = r.item_type));
+	EXECUTE format('SELECT %L::%s', id #>> '{}', recsys._base_type(r.item_type));
 EXCEPTION WHEN data_exception THEN
 	RAISE EXCEPTION '% is %, which is no % as the item ids are', what, id, r.item_type USING ERRCODE = '22023';
 END $$;

@@ -36,6 +36,7 @@ DECLARE
 BEGIN
 	PERFORM recsys._check_owner(recommender);
 	PERFORM recsys._wrap_log(recommender, u, i);
+	PERFORM recsys._wrap_experiment(recommender, i);
 	EXECUTE format($f$CREATE OR REPLACE FUNCTION %1$I.recommend(for_user %2$s, k int DEFAULT 10, after int DEFAULT 0,
 			only_items %3$s[] DEFAULT NULL, except_items %3$s[] DEFAULT NULL, filter jsonb DEFAULT NULL,
 			policy name DEFAULT NULL, as_of timestamptz DEFAULT NULL)

@@ -150,10 +150,12 @@ cut_log(RsLists *l)
 	RsLog	   *log = &l->log;
 	int			limit = rs_history_events(r);
 	bool	   *returned;
+	int64		since;
 	int			kept = 0;
 
 	if (log->n <= limit)
 		return;
+	since = r->has_time ? log->row[limit - 1].event.time : PG_INT64_MAX;
 	returned = palloc0(rs_idmap_count(log->items));
 	for (int i = 0; i < log->n; i++)
 		if (log->row[i].quantity < 0)
@@ -162,7 +164,7 @@ cut_log(RsLists *l)
 	{
 		uint32		item = rs_event_item(&log->row[i].event);
 
-		if (i < limit || returned[item])
+		if (i < limit || log->row[i].event.time >= since || returned[item])
 			log->row[kept++] = log->row[i];
 		else if ((rs_event_flags(&log->row[i].event) & RS_OWNED) &&
 				 rs_owned_hides(r, log->row[i].event.time, GetCurrentTransactionStartTimestamp()))

@@ -69,10 +69,10 @@ grow(Draft *d, int more)
 static void
 draft_user(Draft *d, uint32 user, RsEvent *history, RsMatrix *m)
 {
-	int			n = rs_user_history(d->run, d->split, user, history);
+	int			n = rs_user_history(d->run, d->split, user, PG_INT64_MIN, history);
 
 	grow(d, n);
-	if (d->rating != NULL && rs_user_ratings(d->run, d->split, user, false, d->user_ratings) != n)
+	if (d->rating != NULL && rs_user_ratings(d->run, d->split, user, false, PG_INT64_MIN, d->user_ratings) != n)
 		elog(ERROR, "a user's ratings and events do not fit together");
 	for (int i = 0; i < n; i++)
 	{
@@ -299,7 +299,7 @@ sum_recency(RsRun *run, const RsSplit *split, RsMatrix *m)
 	memset(m->recency, 0, m->users.ncols * sizeof(double));
 	for (uint32 row = 0; row < m->users.nrows; row++)
 	{
-		int			n = rs_user_history(run, split, m->user[row], history);
+		int			n = rs_user_history(run, split, m->user[row], PG_INT64_MIN, history);
 
 		for (int i = 0; i < n; i++)
 		{

@@ -13,7 +13,9 @@
  * difference and shows as one.
  *
  * Limits: requests of users from their own history, whose models are kept, and
- * items that their models know.  Of others no training has features.
+ * items that their models know.  Of others no training has features.  Where
+ * returns are netted, training cannot tell which events of a user with more
+ * than rs_history_events of them serving would have read.
  *
  *-------------------------------------------------------------------------
  */
@@ -111,19 +113,20 @@ static int
 bulk_history(Report *s, uint32 user)
 {
 	const RsRun *run = s->run;
+	int64		since = rs_history_since(run, s->split, user);
 	int			limit = run->recommender->history_limit;
 	int			kept = 0;
 	int			n;
 
 	if (s->m->funnel.fold.kind == RS_KIND_RATING)
 	{
-		n = rs_user_ratings(run, s->split, user, false, s->rating);
+		n = rs_user_ratings(run, s->split, user, false, since, s->rating);
 		n = rs_recent_ratings(s->rating, n, limit);
 		for (int i = 0; i < n; i++)
 			kept = add_item(s, kept, s->rating[i].item, s->rating[i].value, s->rating[i].time);
 		return kept;
 	}
-	n = rs_user_history(run, s->split, user, s->event);
+	n = rs_user_history(run, s->split, user, since, s->event);
 	n = rs_newest_positive(s->event, n, limit);
 	for (int i = 0; i < n; i++)
 		kept = add_item(s, kept, rs_event_item(&s->event[i]), s->event[i].weight, s->event[i].time);

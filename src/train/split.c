@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "serve.h"
 #include "train.h"
 #include "kernel/hash.h"
 #include "kernel/history.h"
@@ -266,14 +267,54 @@ rs_longest_history(const RsRun *run)
 	return longest;
 }
 
+/* latest first */
+static int
+compare_times(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return (x < y) - (x > y);
+}
+
+/*
+ * A list is made from so many of a user's newest events, and from those that
+ * tie with the last of them (history.c).  Where returns are netted the events
+ * that serving counts are no longer there.
+ */
+int64
+rs_history_since(const RsRun *run, const RsSplit *split, uint32 user)
+{
+	const RsRecommender *r = run->recommender;
+	uint64		limit = rs_history_events(r);
+	uint64		events = run->user_start[user + 1] - run->user_start[user];
+	uint64		n = 0;
+	int64		since = PG_INT64_MIN;
+	int64	   *time;
+
+	if (!r->has_time || r->returns_netted || events <= limit)
+		return since;
+	time = palloc_extended(events * sizeof(int64), MCXT_ALLOC_HUGE);
+	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
+		if (rs_in_train(run, split, user, &run->event[i]))
+			time[n++] = run->event[i].time;
+	if (n > limit)
+	{
+		qsort(time, n, sizeof(int64), compare_times);
+		since = time[limit - 1];
+	}
+	pfree(time);
+	return since;
+}
+
 int
-rs_user_history(const RsRun *run, const RsSplit *split, uint32 user, RsEvent *out)
+rs_user_history(const RsRun *run, const RsSplit *split, uint32 user, int64 since, RsEvent *out)
 {
 	const RsRecommender *r = run->recommender;
 	int			n = 0;
 
 	for (uint64 i = run->user_start[user]; i < run->user_start[user + 1]; i++)
-		if (rs_in_train(run, split, user, &run->event[i]))
+		if (run->event[i].time >= since && rs_in_train(run, split, user, &run->event[i]))
 			out[n++] = run->event[i];
 	n = rs_merge_events(out, n, PG_INT64_MAX, r->merge, r->repeat_window);
 	rs_decay_weights(out, n, split->as_of, r->weight_half_life);
@@ -282,7 +323,7 @@ rs_user_history(const RsRun *run, const RsSplit *split, uint32 user, RsEvent *ou
 
 int
 rs_user_ratings(const RsRun *run, const RsSplit *split, uint32 user, bool test,
-				RsRating *out)
+				int64 since, RsRating *out)
 {
 	int			n = 0;
 
@@ -290,7 +331,7 @@ rs_user_ratings(const RsRun *run, const RsSplit *split, uint32 user, bool test,
 	{
 		const RsEvent *e = &run->event[i];
 
-		if (!(test ? rs_in_test : rs_in_train) (run, split, user, e))
+		if (e->time < since || !(test ? rs_in_test : rs_in_train) (run, split, user, e))
 			continue;
 		out[n].time = e->time;
 		out[n].item = rs_event_item(e);
@@ -352,7 +393,7 @@ rs_user_future(const RsRun *run, const RsSplit *split, uint32 user,
 			!(returned || rs_is_relevant(run, &e)))
 			continue;
 		if (returned && before < 0)
-			before = rs_user_history(run, split, user, history);
+			before = rs_user_history(run, split, user, PG_INT64_MIN, history);
 		if (returned && owns(history, before, rs_event_item(&e)))
 			rs_event_set_flags(&e, RS_RETURNED);
 		out[n++] = e;

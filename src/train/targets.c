@@ -67,10 +67,10 @@ collect_relevant(RsTargets *s, uint32 user, uint32 *relevant)
  * is followed by so many ratings.  Returns how many.
  */
 static uint32
-collect_ratings(RsTargets *s, uint32 user, bool test, int limit, uint32 *space)
+collect_ratings(RsTargets *s, uint32 user, bool test, int64 since, int limit, uint32 *space)
 {
 	const RsMatrix *m = s->split->matrix;
-	int			n = rs_user_ratings(s->run, s->split, user, test, s->rating);
+	int			n = rs_user_ratings(s->run, s->split, user, test, since, s->rating);
 	uint32		kept = 0;
 
 	n = rs_recent_ratings(s->rating, n, limit);
@@ -90,11 +90,12 @@ static uint64
 add_ratings(RsTargets *s, RsTarget *t, uint32 *space, uint64 used)
 {
 	t->tested = used;
-	t->ntested = collect_ratings(s, t->user, true, PG_INT32_MAX, space + used);
+	t->ntested = collect_ratings(s, t->user, true, PG_INT64_MIN, PG_INT32_MAX, space + used);
 	t->test_rating = used + t->ntested;
 	used += 2 * (uint64) t->ntested;
 	t->rated = used;
-	t->nrated = collect_ratings(s, t->user, false, s->run->recommender->history_limit, space + used);
+	t->nrated = collect_ratings(s, t->user, false, rs_history_since(s->run, s->split, t->user),
+								s->run->recommender->history_limit, space + used);
 	t->rating = used + t->nrated;
 	return used + 2 * (uint64) t->nrated;
 }
@@ -105,7 +106,8 @@ add_history(RsTargets *s, RsTarget *t, uint32 *space, uint64 used)
 {
 	const RsRecommender *r = s->run->recommender;
 	const RsMatrix *m = s->split->matrix;
-	int			n = rs_user_history(s->run, s->split, t->user, s->history);
+	int64		since = rs_history_since(s->run, s->split, t->user);
+	int			n = rs_user_history(s->run, s->split, t->user, PG_INT64_MIN, s->history);
 
 	t->hidden = used;
 	for (int i = 0; i < n; i++)
@@ -117,6 +119,8 @@ add_history(RsTargets *s, RsTarget *t, uint32 *space, uint64 used)
 		t->warm |= r->explicit_feedback && column != RS_NO_ID;
 	}
 	t->nhidden = (uint32) (used - t->hidden);
+	if (since > PG_INT64_MIN)
+		n = rs_user_history(s->run, s->split, t->user, since, s->history);
 	n = rs_newest_positive(s->history, n, r->history_limit);
 	/* items of too few users are in no column */
 	for (int i = 0; i < n; i++)

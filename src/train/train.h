@@ -274,11 +274,18 @@ extern bool rs_in_test(const RsRun *run, const RsSplit *split, uint32 user,
 					   const RsEvent *event);
 
 /*
- * A user's events of the train side, one per item, ordered by item; returns
- * how many.  out has room for the longest history.
+ * The time of the oldest of the user's events of the train side that a list
+ * would be made from; PG_INT64_MIN where it is all of them.
+ */
+extern int64 rs_history_since(const RsRun *run, const RsSplit *split, uint32 user);
+
+/*
+ * A user's events of the train side since then (PG_INT64_MIN: all), one per
+ * item, ordered by item; returns how many.  out has room for the longest
+ * history.
  */
 extern int	rs_user_history(const RsRun *run, const RsSplit *split, uint32 user,
-							RsEvent *out);
+							int64 since, RsEvent *out);
 
 /*
  * The same of the test side, with what returns on it have left: nothing where
@@ -288,11 +295,12 @@ extern int	rs_user_history(const RsRun *run, const RsSplit *split, uint32 user,
 extern int	rs_user_future(const RsRun *run, const RsSplit *split, uint32 user,
 						   RsEvent *history, RsEvent *out);
 /*
- * A user's ratings of the train or the test side, the newest of each item,
- * ordered by item; returns how many.  out has room for the longest history.
+ * A user's ratings of the train or the test side since then, the newest of each
+ * item, ordered by item; returns how many.  out has room for the longest
+ * history.
  */
 extern int	rs_user_ratings(const RsRun *run, const RsSplit *split, uint32 user,
-							bool test, RsRating *out);
+							bool test, int64 since, RsRating *out);
 extern bool rs_is_relevant(const RsRun *run, const RsEvent *event);
 extern uint64 rs_longest_history(const RsRun *run);
 

@@ -26,6 +26,8 @@
 #	retrain		the whole loop, stage by stage							2
 #	serving		lists and the other questions, by sessions that come
 #				and go, beside retrains; a model of a million items (small)	8
+#	experiments	500 simulated experiments with a known truth; a report on 10
+#				million exposures; assign (only where named, without a size)	5
 #
 # Every figure stands beside another one of the same run, and their ratio is
 # what counts: seconds of a shared machine say little.  A line with a claim
@@ -34,7 +36,7 @@
 #
 # The data come from generate.c, the peak from sgemm.c, both of this folder;
 # nearest.c searches a model's factors; tools.sh runs and notes, parts.sh and
-# serving.sh measure.  The server is a throwaway one
+# serving.sh and judging.sh measure.  The server is a throwaway one
 # (test/lib.sh) and is removed with its folder in the end.
 
 cd "$(dirname "$0")/../.." || exit 1
@@ -42,13 +44,14 @@ cd "$(dirname "$0")/../.." || exit 1
 . test/bench/tools.sh
 . test/bench/parts.sh
 . test/bench/serving.sh
+. test/bench/judging.sh
 
 sizes='' parts=''
 for word in ${BENCH:-small medium}; do
 	case $word in
 	small | medium) sizes="$sizes $word" ;;
 	large) sizes="$sizes medium large" ;;
-	kernel | load | factors | neighbors | lists | write | memory | cancel | retrain | serving)
+	kernel | load | factors | neighbors | lists | write | memory | cancel | retrain | serving | experiments)
 		parts="$parts $word" ;;
 	*) die "BENCH: \"$word\" is neither a size nor a part (see test/bench/bench.sh)" ;;
 	esac
@@ -102,6 +105,14 @@ say "$(psql -XAtc "SELECT split_part(version(), ' on ', 1)"), $(jobs) processors
 
 table_begin
 failed=''
+case " $parts " in *" experiments "*)
+	size=-
+	run_part experiments
+	;;
+esac
+# shellcheck disable=SC2086
+parts=$(say $parts | grep -vx experiments)
+[ -n "$parts" ] || sizes=''
 for size in $sizes; do
 	size_of "$size"
 	run_part data

@@ -150,6 +150,59 @@ SELECT recsys.alter_recommender('owned', repeatable => true);
 SELECT who, count(*) FROM abuse.seen GROUP BY who;
 SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'owned'::regnamespace;
 
+-- so does the SQL of its rules, whoever replays a request
+CREATE FUNCTION abuse.told() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO abuse.seen VALUES (current_user);
+	RETURN true;
+END $$;
+GRANT SELECT ON abuse.thing TO regress_recsys_owner;
+SET ROLE regress_recsys_owner;
+SELECT recsys.alter_recommender('owned', catalog => 'abuse.thing', catalog_columns => '{"item": "what"}');
+SELECT recsys.alter_policy('owned', 'default', '{"rules": [{"rule": "predicate", "sql": "abuse.told()"}]}');
+CALL recsys.retrain('owned', evaluate => false);
+SELECT count(*) AS served FROM owned.serve(3, k => 1);
+RESET ROLE;
+DELETE FROM abuse.seen;
+SELECT count(*) AS differences FROM owned.request q, recsys.replay('owned', q.request_id, 'list');
+SELECT DISTINCT who FROM abuse.seen;
+
+-- and what stands where the log's partitions should
+DELETE FROM abuse.seen;
+SET ROLE regress_recsys_owner;
+ALTER TABLE owned.request DETACH PARTITION owned.request_default;
+DROP TABLE owned.request_default;
+CREATE VIEW owned.request_default AS SELECT now() AS requested_at WHERE abuse.told();
+CREATE TABLE owned.exposure_old (LIKE owned.exposure INCLUDING ALL);
+ALTER TABLE owned.exposure ATTACH PARTITION owned.exposure_old FOR VALUES FROM ('2001-01-01Z') TO ('2001-02-01Z');
+SET client_min_messages = error;
+CREATE SCHEMA owned_old;
+ALTER TABLE owned.exposure_old SET SCHEMA owned_old;
+CREATE VIEW owned.exposure_old AS SELECT abuse.told();
+RESET ROLE;
+SELECT count(*) AS dropped FROM recsys.maintain('owned') WHERE action = 'dropped';
+SELECT DISTINCT who FROM abuse.seen;
+DROP SCHEMA owned_old CASCADE;
+SET client_min_messages = warning;
+
+-- a domain's checks are somebody else's code, those of domains of domains too
+CREATE FUNCTION abuse.checked(int8) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''checked''; RETURN true; END';
+CREATE DOMAIN abuse.number AS int8;
+CREATE DOMAIN abuse.code AS abuse.number;
+CREATE TABLE abuse.coded (who int8, what abuse.code, at timestamptz);
+SELECT recsys.create_recommender('coded', 'abuse.coded', 'who', 'what', 'at');
+ALTER DOMAIN abuse.number ADD CHECK (abuse.checked(VALUE)) NOT VALID;
+SELECT recsys.alter_policy('coded', 'popularity', '{"rules": [{"rule": "ban", "items": [1]}]}');
+SELECT recsys._base_type('abuse.code'::regtype), recsys._base_type('int4'::regtype);
+SELECT recsys.drop_recommender('coded');
+
+-- a policy that asks the live model for parts that it does not have
+BEGIN;
+UPDATE recsys.model SET method = 'popularity', nonce = nonce + 1 WHERE recommender = 'mine';
+UPDATE recsys.policy SET settings = '{}' WHERE recommender = 'mine' AND policy = 'item_item';
+SELECT count(*) AS listed FROM mine.recommend(3, policy => 'item_item');
+ROLLBACK;
+
 -- an estimate of nothing, and of what no machine holds
 SELECT * FROM recsys._train_estimate(NULL, NULL, NULL, 1, 1, 1, 1, 1);
 SELECT * FROM recsys._train_estimate('mine', NULL, NULL, NULL, 1, 1, 1, 1);

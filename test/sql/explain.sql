@@ -75,6 +75,13 @@ FROM (VALUES (1), (2), (NULL)) u (u), LATERAL explained.recommend(u, 100, as_of 
 		max(value) FILTER (WHERE name = 'freshness') AS fresh
 		FROM explained.explain(u, r.item_id, '2024-06-01Z')) e
 GROUP BY u ORDER BY u;
+-- of two rows of the catalog one that meets the condition is enough
+BEGIN;
+ALTER TABLE explain_item DROP CONSTRAINT explain_item_pkey;
+INSERT INTO explain_item VALUES (3, 'Tea 3', 'tea', 30, '2024-01-04Z', true);
+SELECT e.value AS met, count(r.rank) AS listed FROM explained.explain(2, 3, '2024-06-01Z') e
+LEFT JOIN explained.recommend(2, 100, as_of => '2024-06-01Z') r ON r.item_id = 3 WHERE e.name = 'predicate' GROUP BY e.value;
+ROLLBACK;
 -- four of a category, then what was passed over
 SELECT rank <= 8 AS first, e.note ~ 'passed over until nothing else was left' AS passed_over, count(*), max(category) FILTER (WHERE rank = 2) AS pinned
 FROM explained.recommend(1, 100, as_of => '2024-06-01Z') r JOIN explain_item USING (item_id), LATERAL explained.explain(1, r.item_id, '2024-06-01Z') e

@@ -106,6 +106,15 @@ UPDATE replay.exposure e SET position = -position WHERE position IN (1, 2);
 UPDATE replay.exposure e SET position = 3 + position WHERE position IN (-1, -2);
 SELECT feature, logged, replayed, difference, cause FROM replay.request q, recsys.replay('replay', q.request_id) WHERE placement = 'before' ORDER BY logged;
 ROLLBACK;
+-- places that no list has, and lists that none was logged of
+BEGIN;
+UPDATE replay.exposure e SET position = 100000000 WHERE (requested_at, request_id) IN (SELECT requested_at, request_id FROM replay.request WHERE placement = 'before') AND position = 2;
+SELECT feature, logged, replayed, cause FROM replay.request q, recsys.replay('replay', q.request_id, 'list') WHERE placement = 'before' ORDER BY logged, replayed;
+DELETE FROM replay.exposure e WHERE position < 100000000;
+SELECT count(*) > 0 AS differs FROM replay.request q, recsys.replay('replay', q.request_id, 'list') WHERE placement = 'before';
+UPDATE replay.request SET k = -k;
+SELECT count(*) FROM replay.request q, recsys.replay('replay', q.request_id, 'list') WHERE placement = 'before';
+ROLLBACK;
 -- a history that is not the one that was used
 BEGIN;
 UPDATE replay.request q SET history_weight[1] = 9 WHERE placement = 'before';
@@ -130,6 +139,16 @@ ALTER VIEW replay.event RENAME TO event_right;
 CREATE VIEW replay.event AS SELECT user_id, item_id, event, value, weight, interacted_at - interval '1 hour' AS interacted_at, positive, owned
 FROM replay.event_right;
 SELECT array_agg(feature ORDER BY feature COLLATE "C") AS skewed, bool_and(exposures > 300) AS many FROM recsys.skew_report('replay', :'since') WHERE differing > 0;
+ROLLBACK;
+
+-- a history is made from the newest events, five for each item of the limit, and what ties with the last of them
+BEGIN;
+SELECT recsys.alter_recommender('replay', settings => '{"history_limit": 3}');
+INSERT INTO replay_event SELECT 'c121', CASE WHEN n > 10 THEN 1 + n % 2 ELSE 2 + n END, 'buy', 3, now() - (41 - n) * interval '1 second' FROM generate_series(1, 40) n;
+INSERT INTO replay_event SELECT 'c122', n, 'buy', 3, now() - interval '1 day' FROM generate_series(1, 40) n;
+SELECT now() AS since, count(*) FROM unnest('{c121,c122}'::text[]) c, replay.serve(c, k => 5) \gset
+SELECT user_id, cardinality(history_item) AS items FROM replay.request WHERE requested_at = now() ORDER BY user_id;
+SELECT max(exposures) > 0 AS compared, sum(differing) AS differing FROM recsys.skew_report('replay', :'since');
 ROLLBACK;
 
 -- errors

@@ -136,6 +136,7 @@ SELECT count(*) AS rows, count(DISTINCT request_id) AS requests FROM generate_se
 SELECT count(*) AS before FROM library.request \gset
 SELECT * FROM library.serve(); \echo :SQLSTATE
 SELECT * FROM library.serve(2, 'abc'); \echo :SQLSTATE
+SELECT * FROM library.serve(session_id => repeat('x', 1017)); \echo :SQLSTATE
 SELECT * FROM library.serve(2, k => -1); \echo :SQLSTATE
 SELECT * FROM library.serve(2, k => NULL); \echo :SQLSTATE
 SELECT * FROM library.serve(2, placement => NULL); \echo :SQLSTATE

@@ -1,0 +1,272 @@
+/* ---------------------------------------------------------------------------
+ * The report on an experiment and its verdict.
+ * --------------------------------------------------------------------------- */
+
+CREATE FUNCTION recsys._compare_arms(kind text, adjusted boolean, c float8[], t float8[], alpha float8, planned int8, arms int4,
+	OUT difference float8, OUT lower float8, OUT upper float8, OUT p_value float8)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	error float8;
+BEGIN
+	IF kind = 'ratio' THEN
+		difference := t[2] / nullif(t[4], 0) - c[2] / nullif(c[4], 0);
+		IF c[1] >= 2 AND t[1] >= 2 AND difference IS NOT NULL THEN
+			error := (recsys.ratio_difference(c[1]::int8, c[2], c[3], c[4], c[5], c[6], t[1]::int8, t[2], t[3], t[4], t[5], t[6])).standard_error;
+		END IF;
+	ELSIF adjusted AND c[1] >= 2 AND t[1] >= 2 THEN
+		SELECT x.difference, x.standard_error INTO difference, error
+		FROM recsys.cuped(c[1]::int8, c[2], c[3], c[4], c[5], c[6], t[1]::int8, t[2], t[3], t[4], t[5], t[6]) x;
+	ELSE
+		difference := t[2] - c[2];
+		error := sqrt(c[3] / c[1] + t[3] / t[1]);
+	END IF;
+	-- the interval rests on the central limit theorem, and not on rounding
+	IF error > 1e-9 * abs(CASE kind WHEN 'ratio' THEN c[2] / c[4] ELSE c[2] END) AND c[1] >= 100 AND t[1] >= 100 THEN
+		SELECT s.lower, s.upper, least(1, s.p_value * arms) INTO lower, upper, p_value
+		FROM recsys.sequential_interval(difference, error, (c[1] + t[1])::int8, alpha / arms, planned) s;
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._compare_arms(text, boolean, float8[], float8[], float8, int8, int4) IS
+'difference of an arm to the control from six moments each, with the always-valid interval and p-value, of so many arms that are compared; NULL below 100 units in either';
+
+CREATE FUNCTION recsys._experiment_exposed(e recsys.experiment, shown_until timestamptz, as_of timestamptz) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	-- what a unit saw first decides; those with an override are no sample
+	SELECT pg_catalog.format($q$SELECT row_number() OVER () AS n, f.unit, f.user_id, f.variant, f.requested_at AS exposed_at,
+		least(f.requested_at + %1$L::interval, %2$L) AS until, %2$L::timestamptz AS seen_until, f.crossed, f.requests, f.milliseconds
+	FROM (SELECT DISTINCT ON (q.unit) q.unit, q.user_id, q.variant, q.requested_at,
+			min(q.variant COLLATE "C") OVER w <> max(q.variant COLLATE "C") OVER w AS crossed,
+			count(*) OVER w AS requests, sum(q.milliseconds) OVER w AS milliseconds
+		FROM %3$I.request q
+		WHERE q.experiment_id = %4$s AND q.requested_at >= %5$L AND q.requested_at < %6$L
+		AND NOT EXISTS (SELECT FROM %3$I.experiment_override o WHERE o.experiment_id = %4$s AND o.unit = q.unit)
+		WINDOW w AS (PARTITION BY q.unit) ORDER BY q.unit, q.requested_at, q.request_id) f$q$,
+		e.attribution_seconds * interval '1 second', as_of, e.recommender, e.experiment_id, e.started_at - interval '1 hour', shown_until);
+END;
+COMMENT ON FUNCTION recsys._experiment_exposed(recsys.experiment, timestamptz, timestamptz) IS
+'the part of the query that finds the units of an experiment, each with its first exposure';
+
+CREATE FUNCTION recsys._experiment_results(e recsys.experiment, as_of timestamptz)
+	RETURNS TABLE (result recsys.experiment_result, crossed int8, latest timestamptz)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET jit = off AS $$
+#variable_conflict use_variable
+DECLARE
+	shown_until timestamptz := least(as_of, e.stopped_at);
+	arms int4 := (SELECT count(*)::int4 - 1 FROM recsys.variant v WHERE v.experiment_id = e.experiment_id);
+	known int8 := (recsys._experiment_model(e.recommender)).items;
+	metrics text[] := (SELECT array_agg(k.metric) FROM recsys._experiment_metrics(e) k);
+	control record;
+	arm record;
+	m record;
+	c float8[];
+	t float8[];
+	found jsonb := jsonb_build_object();
+	ratio float8;
+BEGIN
+	-- the log is large, and what is known of a new experiment's part of it is not: no plan that bets on few rows
+	PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
+	FOR arm IN SELECT t.* FROM recsys._query_as_owner(e.recommender,
+			recsys._experiment_query(e, metrics, recsys._experiment_exposed(e, shown_until, as_of), e.started_at - interval '1 hour', shown_until, as_of))
+			AS t (variant text, units int8, crossed int8, items int8, latest timestamptz, moments float8[]) LOOP
+		found := found || jsonb_build_object(arm.variant, to_jsonb(arm));
+	END LOOP;
+	SELECT recsys.sample_ratio_p(array_agg(coalesce((found -> v.variant ->> 'units')::int8, 0) ORDER BY v.variant), array_agg(v.weight ORDER BY v.variant))
+	INTO ratio FROM recsys.variant v WHERE v.experiment_id = e.experiment_id;
+	-- the control first
+	FOR arm IN SELECT v.variant, v.control, coalesce((found -> v.variant ->> 'units')::int8, 0) AS units,
+			coalesce((found -> v.variant ->> 'items')::float8, 0) AS items,
+			ARRAY(SELECT x.value::float8 FROM jsonb_array_elements_text(found -> v.variant -> 'moments') x) AS moments
+		FROM recsys.variant v WHERE v.experiment_id = e.experiment_id ORDER BY v.control DESC, v.variant COLLATE "C" LOOP
+		IF arm.control THEN
+			control := arm;
+		END IF;
+		FOR m IN SELECT k.*, row_number() OVER () AS n FROM recsys._experiment_metrics(e) k LOOP
+			c := control.moments[m.n * 6 - 5 : m.n * 6];
+			t := arm.moments[m.n * 6 - 5 : m.n * 6];
+			result := ROW(e.experiment_id, as_of, arm.variant, m.metric, e.recommender, m.role, coalesce(t[1], 0),
+				CASE m.kind WHEN 'ratio' THEN t[2] / nullif(t[4], 0) WHEN 'items' THEN arm.items / nullif(known, 0) ELSE t[2] END,
+				NULL, NULL, NULL, NULL, NULL, ratio);
+			IF m.kind = 'items' THEN
+				result.units := arm.units;
+				result.difference := CASE WHEN NOT arm.control THEN (arm.items - control.items) / nullif(known, 0) END;
+				result.lift := arm.items / nullif(control.items, 0) - 1;
+			ELSIF NOT arm.control THEN
+				SELECT x.difference, x.lower, x.upper, x.p_value INTO result.difference, result.lower, result.upper, result.p_value
+				FROM recsys._compare_arms(m.kind, m.y IS NOT NULL, c, t, e.alpha, e.planned_units, arms) x;
+				result.lift := result.difference / nullif(CASE m.kind WHEN 'ratio' THEN c[2] / nullif(c[4], 0) ELSE c[2] END, 0);
+			END IF;
+			IF arm.control THEN
+				result.lift := NULL;
+			END IF;
+			SELECT sum((f.value ->> 'crossed')::int8), max((f.value ->> 'latest')::timestamptz) INTO crossed, latest FROM jsonb_each(found) f;
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION recsys._experiment_results(recsys.experiment, timestamptz) IS
+'rows of recsys.experiment_result as of an instant, with the units seen in two arms and the time of the latest interaction';
+
+/* ---- the verdict ---- */
+
+CREATE FUNCTION recsys._experiment_winner(e recsys.experiment, results recsys.experiment_result[]) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT p.variant FROM unnest(results) p
+	JOIN recsys._experiment_metrics(e) pm ON pm.metric = p.metric
+	WHERE p.role = 'primary' AND CASE WHEN pm.lower_is_better THEN -p.upper ELSE p.lower END > 0
+	AND NOT EXISTS (SELECT FROM unnest(results) g JOIN recsys._experiment_metrics(e) gm ON gm.metric = g.metric
+		WHERE g.variant = p.variant AND g.role = 'guardrail' AND CASE WHEN gm.lower_is_better THEN g.lower > 0 ELSE g.upper < 0 END)
+	ORDER BY CASE WHEN pm.lower_is_better THEN -p.upper ELSE p.lower END DESC, p.variant COLLATE "C" LIMIT 1;
+END;
+COMMENT ON FUNCTION recsys._experiment_winner(recsys.experiment, recsys.experiment_result[]) IS
+'the arm whose primary metric is surely better than the control''s, without a guardrail that is surely worse; NULL if there is none';
+
+CREATE FUNCTION recsys._experiment_invalid(results recsys.experiment_result[], units int8, crossed int8, OUT verdict text, OUT reason text)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	ratio float8 := results[1].sample_ratio_p;
+BEGIN
+	IF ratio < 0.001 THEN
+		verdict := 'invalid: sample ratio mismatch';
+		reason := format('units are not in the ratio of the weights (p = %s): something makes arms lose or gain units, and no difference can be trusted', trim(to_char(ratio, '9.9EEEE')));
+	ELSIF crossed > 0.001 * units THEN
+		verdict := 'invalid: units in two arms';
+		reason := format('%s of %s units have seen two arms, more than 0.1 %%', crossed, units);
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._experiment_invalid(recsys.experiment_result[], int8, int8) IS 'a verdict for what makes a test invalid, NULL if nothing does';
+
+CREATE FUNCTION recsys._experiment_decision(e recsys.experiment, results recsys.experiment_result[], crossed int8, as_of timestamptz,
+	OUT verdict text, OUT reason text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	days float8 := extract(epoch FROM least(as_of, e.stopped_at) - e.started_at) / 86400;
+	units int8 := (SELECT sum(r.units) FROM unnest(results) r WHERE r.metric = 'coverage');
+	running boolean := e.stopped_at IS NULL OR as_of < e.stopped_at;
+	winner text := recsys._experiment_winner(e, results);
+	w recsys.experiment_result;
+	g record;
+	hopeless boolean;
+	worse boolean;
+BEGIN
+	SELECT x.* INTO verdict, reason FROM recsys._experiment_invalid(results, units, crossed) x;
+	IF verdict IS NOT NULL THEN
+		RETURN;
+	END IF;
+	SELECT r.* INTO w FROM unnest(results) r WHERE r.role = 'primary' AND r.variant = winner;
+	-- of every arm: surely worse, or surely without the effect that matters
+	SELECT bool_and(CASE WHEN m.lower_is_better THEN r.lower > 0 ELSE r.upper < 0 END),
+		bool_and(CASE WHEN m.lower_is_better THEN -r.lower ELSE r.upper END < e.minimum_effect * abs(r.difference / nullif(r.lift, 0)))
+	INTO worse, hopeless
+	FROM unnest(results) r JOIN recsys._experiment_metrics(e) m ON m.metric = r.metric WHERE r.role = 'primary' AND r.difference IS NOT NULL;
+	SELECT r.metric, r.variant INTO g FROM unnest(results) r JOIN recsys._experiment_metrics(e) m ON m.metric = r.metric
+	WHERE r.role = 'guardrail' AND CASE WHEN m.lower_is_better THEN r.lower > 0 ELSE r.upper < 0 END ORDER BY r.variant, r.metric LIMIT 1;
+	IF winner IS NOT NULL AND days >= e.minimum_days THEN
+		verdict := 'ship';
+		reason := format('%s is better in %s: %s, interval %s to %s, after %s units and %s days', winner, w.metric,
+			recsys._signed(w.difference), recsys._signed(w.lower), recsys._signed(w.upper), units, floor(days));
+	ELSIF winner IS NOT NULL AND running THEN
+		verdict := 'keep running';
+		reason := format('%s is ahead in %s, but %s of at least %s days have passed: weekdays differ', winner, w.metric, floor(days), e.minimum_days);
+	ELSIF g.metric IS NOT NULL AND (NOT running OR (SELECT count(*) FROM recsys.variant v WHERE v.experiment_id = e.experiment_id) = 2) THEN
+		verdict := 'do not ship';
+		reason := format('%s is worse in %s, a guardrail', g.variant, g.metric);
+	ELSIF worse THEN
+		verdict := 'do not ship';
+		reason := format('worse than the control in %s', e.primary_metric);
+	ELSIF hopeless AND days >= e.minimum_days THEN
+		verdict := 'do not ship';
+		reason := format('no effect of %s %% or more in %s', e.minimum_effect * 100, e.primary_metric);
+	ELSIF running THEN
+		verdict := 'keep running';
+		reason := format('no sure difference in %s after %s of %s planned units and %s of at least %s days', e.primary_metric, units, e.planned_units, floor(days), e.minimum_days);
+	ELSE
+		verdict := 'do not ship';
+		reason := format('no sure win in %s when it was stopped, after %s of %s planned units and %s of at least %s days', e.primary_metric, units, e.planned_units, floor(days), e.minimum_days);
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._experiment_decision(recsys.experiment, recsys.experiment_result[], int8, timestamptz) IS
+'one plain verdict and the reason for it';
+
+CREATE FUNCTION recsys._signed(x float8) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN x < 0 THEN '-' ELSE '+' END || trim_scale(round(abs(x)::numeric, least(15, greatest(0, 2 - floor(log(greatest(abs(x), 1e-12::float8)))))::int4));
+END;
+COMMENT ON FUNCTION recsys._signed(float8) IS 'a number with its sign and three digits that count, for sentences';
+
+/* ---- the report ---- */
+
+CREATE FUNCTION recsys.experiment_report(recommender name, experiment name, as_of timestamptz DEFAULT NULL)
+	RETURNS TABLE (variant text, metric text, role text, units int8, mean float8, difference float8, lift float8,
+		lower float8, upper float8, p_value float8, sample_ratio_p float8, fresh_until timestamptz, verdict text, reason text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	e recsys.experiment;
+	at timestamptz;
+	results recsys.experiment_result[];
+	crossed int8;
+BEGIN
+	PERFORM recsys._check_owner(recommender);
+	e := recsys._experiment(recommender, experiment);
+	IF e.state = 'draft' THEN
+		RAISE EXCEPTION 'experiment "%" is draft: there is nothing to report', experiment
+			USING ERRCODE = '55000', HINT = format('SELECT recsys.start_experiment(%L, %L) starts it.', recommender, experiment);
+	ELSIF as_of < e.started_at OR as_of > now() THEN
+		RAISE EXCEPTION 'as_of is %, must lie between the start of the experiment at % and now', as_of, e.started_at USING ERRCODE = '22023';
+	END IF;
+	-- which the present transaction may have set
+	at := coalesce(as_of, greatest(now(), e.started_at, e.stopped_at));
+	SELECT array_agg(r.result), max(r.crossed), max(r.latest) INTO results, crossed, fresh_until FROM recsys._experiment_results(e, at) r;
+	IF e.state = 'decided' THEN
+		verdict := e.verdict;
+		reason := e.reason;
+	ELSE
+		SELECT d.verdict, d.reason INTO verdict, reason FROM recsys._experiment_decision(e, results, coalesce(crossed, 0), at) d;
+	END IF;
+	-- a standby can read the report, and stores none
+	IF NOT current_setting('transaction_read_only')::boolean THEN
+		INSERT INTO recsys.experiment_result AS old SELECT r.* FROM unnest(results) r
+		ON CONFLICT ON CONSTRAINT experiment_result_pkey DO UPDATE
+		SET role = excluded.role, units = excluded.units, mean = excluded.mean, difference = excluded.difference, lift = excluded.lift,
+			lower = excluded.lower, upper = excluded.upper, p_value = excluded.p_value, sample_ratio_p = excluded.sample_ratio_p;
+		IF as_of IS NULL AND e.state <> 'decided' THEN
+			UPDATE recsys.experiment x SET verdict = verdict, reason = reason WHERE x.experiment_id = e.experiment_id;
+		END IF;
+	END IF;
+	RETURN QUERY SELECT r.variant, r.metric, r.role, r.units, r.mean, r.difference, r.lift, r.lower, r.upper, r.p_value, r.sample_ratio_p,
+		fresh_until, verdict, reason FROM unnest(results) r;
+END $$;
+COMMENT ON FUNCTION recsys.experiment_report(name, name, timestamptz) IS
+'what an experiment says as of an instant (now): a row for each arm and metric, with the difference to the control and an interval that holds however often one looks, and one verdict with its reason: ship, do not ship, keep running, invalid: sample ratio mismatch, invalid: units in two arms; stored in recsys.experiment_result';
+
+CREATE FUNCTION recsys._experiment_verdict(recommender name, experiment name)
+	RETURNS TABLE (policy name, verdict text, reason text, experiment_id int8)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	e recsys.experiment := recsys._experiment(recommender, experiment);
+	results recsys.experiment_result[];
+BEGIN
+	experiment_id := e.experiment_id;
+	IF e.state = 'decided' THEN
+		verdict := e.verdict;
+		reason := e.reason;
+	ELSE
+		SELECT r.verdict, r.reason INTO verdict, reason FROM recsys.experiment_report(recommender, experiment) r LIMIT 1;
+	END IF;
+	IF verdict = 'ship' THEN
+		-- of the report that the verdict is from
+		SELECT array_agg(r) INTO results FROM recsys.experiment_result r
+		WHERE r.experiment_id = experiment_id AND r.computed_at = (SELECT max(l.computed_at) FROM recsys.experiment_result l
+			WHERE l.experiment_id = experiment_id AND l.computed_at <= coalesce(e.decided_at, 'infinity'));
+		SELECT v.policy INTO policy FROM recsys.variant v
+		WHERE v.experiment_id = experiment_id AND v.variant = recsys._experiment_winner(e, results);
+	END IF;
+	RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION recsys._experiment_verdict(name, name) IS
+'an experiment''s verdict now, or the final one; the policy of the arm that has won where it is ship';

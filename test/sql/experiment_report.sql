@@ -1,0 +1,157 @@
+-- the report on an experiment: metrics, intervals, verdicts, against plain SQL
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+\set SHOW_CONTEXT never
+\set VERBOSITY default
+
+CREATE TABLE abr_event (reader int8, book int4, what text, at timestamptz, price float8);
+CREATE INDEX ON abr_event (reader, at);
+CREATE INDEX ON abr_event (book, at);
+-- before: 1200 readers, some of whom buy each day
+INSERT INTO abr_event SELECT u, (u * 7 + d * 3) % 50, 'buy', '2026-01-01Z'::timestamptz + d * interval '1 day' + u * interval '1 second', 1 + u % 5
+FROM generate_series(1, 1200) u, generate_series(0, 24) d WHERE (u + d * d) % 11 < u % 4;
+SELECT recsys.create_recommender('abr', 'abr_event', 'reader', 'book', 'at', 'price', 'what',
+	positives => '{"buy": {"owned": true}, "view": {"weight": 0.1}}', settings => '{"rules": {"bots": false}}', repeatable => true);
+SELECT recsys.alter_policy('abr', 'default', '{"factors": 2, "lambda": 0.1, "sweeps": 2}');
+CALL recsys.retrain('abr', evaluate => false);
+SELECT recsys.create_experiment('abr', 'test', '[{"variant": "old", "policy": "popularity", "control": true}, {"variant": "new", "policy": "default"}]',
+	traffic => 1, minimum_effect => 0.1, minimum_days => 7, guardrails => '{latency,spend}', attribution => '3 days', settings => '{
+	"metrics": {"spend": "SELECT x.unit, sum(e.price) AS value FROM exposed x JOIN public.abr_event e ON e.reader = x.user_id AND e.at >= x.exposed_at AND e.at < x.until GROUP BY x.unit"},
+	"retention": [[1, 2], [3, 5]], "cuped": false}') > 0 AS created;
+SELECT recsys.start_experiment('abr', 'test') > 0 AS started;
+-- as if it had run from the 26th on
+UPDATE recsys.experiment SET started_at = '2026-01-26Z', planned_units = 1000 WHERE experiment = 'test';
+
+-- each reader is shown four books on two days, of which some are bought
+CREATE FUNCTION abr_show(reader int8, day int, arm text, experiment int8) RETURNS void LANGUAGE sql AS $$
+	WITH r AS (
+		INSERT INTO abr.request SELECT '2026-01-26Z'::timestamptz + day * interval '1 day' + reader * interval '1 minute', gen_random_uuid(), reader::text, reader, false, 'home', 4, NULL,
+			CASE arm WHEN 'old' THEN 'popularity' ELSE 'default' END, 1, 1, 1, 'none', experiment, arm, '{}', '{}', '{}', 4, 2 + reader % 3, 0, 0 RETURNING *)
+	INSERT INTO abr.exposure SELECT r.requested_at, r.request_id, r.unit, n, r.user_id, (reader + n + day) % 50, 1, 1, 1, 0,
+		CASE WHEN n = 4 OR arm = 'old' THEN 'popularity' ELSE 'factor' END, 1, '{}' FROM r, generate_series(1, 4) n;
+$$;
+SELECT count(*) FROM (SELECT abr_show(u, d, recsys.assign('abr', 'test', u::text), (SELECT experiment_id FROM recsys.experiment WHERE experiment = 'test'))
+	FROM generate_series(1, 1200) u, unnest('{0,1}'::int[]) d OFFSET 0) x;
+INSERT INTO abr_event SELECT u, (u + 2) % 50, 'buy', '2026-01-26Z'::timestamptz + u * interval '1 minute' + interval '2 hours', 2 + u % 7
+FROM generate_series(1, 1200) u WHERE (u * 13) % 17 < CASE recsys.assign('abr', 'test', u::text) WHEN 'new' THEN 7 ELSE 3 END;
+INSERT INTO abr_event SELECT u, (u + 30) % 50, 'view', '2026-01-26Z'::timestamptz + u * interval '1 minute' + (u % 6 + 0.5) * interval '1 day', 1 FROM generate_series(1, 1200, 2) u;
+
+-- by plain SQL
+CREATE INDEX ON abr.exposure (user_id);
+CREATE INDEX ON abr_event (reader, book, at);
+ANALYZE abr.exposure, abr_event;
+CREATE TABLE abr_unit AS
+SELECT u.reader, recsys.assign('abr', 'test', u.reader::text) AS variant, '2026-01-26Z'::timestamptz + u.reader * interval '1 minute' AS at,
+	(SELECT count(*) FROM abr_event e WHERE e.reader = u.reader AND e.what = 'buy' AND e.at >= '2026-01-26Z'::timestamptz + u.reader * interval '1 minute' AND e.at < '2026-01-29Z'::timestamptz + u.reader * interval '1 minute') AS bought,
+	(SELECT coalesce(sum(e.price), 0) FROM abr_event e WHERE e.reader = u.reader AND e.what = 'buy' AND e.at >= '2026-01-26Z'::timestamptz + u.reader * interval '1 minute' AND e.at < '2026-01-29Z'::timestamptz + u.reader * interval '1 minute') AS spent,
+	(SELECT coalesce(sum(e.price), 0) FROM abr_event e WHERE e.reader = u.reader AND e.at >= '2026-01-26Z'::timestamptz + u.reader * interval '1 minute' AND e.at < '2026-01-29Z'::timestamptz + u.reader * interval '1 minute') AS all_spent,
+	(SELECT count(*) FROM abr_event e WHERE e.reader = u.reader AND e.what = 'buy' AND e.at < '2026-01-26Z'::timestamptz + u.reader * interval '1 minute' AND e.at >= '2026-01-26Z'::timestamptz - interval '28 days' + u.reader * interval '1 minute') AS bought_before,
+	(SELECT count(*) FROM abr.exposure x WHERE x.user_id = u.reader) AS shown,
+	(SELECT count(*) FROM abr.exposure x WHERE x.user_id = u.reader AND EXISTS (SELECT FROM abr_event e
+		WHERE e.reader = x.user_id AND e.book = x.item_id AND e.at >= x.requested_at AND e.at < x.requested_at + interval '3 days')) AS clicked,
+	EXISTS (SELECT FROM abr_event e WHERE e.reader = u.reader AND e.at >= '2026-01-27Z'::timestamptz + u.reader * interval '1 minute' AND e.at < '2026-01-29Z'::timestamptz + u.reader * interval '1 minute') AS back
+FROM generate_series(1, 1200) u (reader);
+
+CREATE TABLE abr_report AS SELECT r.*, row_number() OVER () AS n FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') r;
+SELECT variant, metric, role, units, round(mean::numeric, 5) AS mean, round(difference::numeric, 5) AS difference, round(lift::numeric, 4) AS lift,
+	round(lower::numeric, 5) AS lower, round(upper::numeric, 5) AS upper, trim(to_char(p_value, '9.99EEEE')) AS p_value FROM abr_report ORDER BY n;
+SELECT DISTINCT round(sample_ratio_p::numeric, 4) AS sample_ratio_p, fresh_until AT TIME ZONE 'UTC' AS fresh_until, verdict, reason FROM abr_report;
+SELECT r.variant, r.metric, r.units = count(*) AS units, abs(r.mean - CASE r.metric WHEN 'conversion' THEN avg((u.bought > 0)::int) WHEN 'items' THEN avg(u.bought) WHEN 'revenue' THEN avg(u.spent)
+	WHEN 'spend' THEN avg(u.all_spent) WHEN 'click_through' THEN sum(u.clicked) / sum(u.shown) WHEN 'retention_1_2' THEN avg(u.back::int) WHEN 'latency' THEN avg(2 + u.reader % 3) END) < 1e-12 AS mean
+FROM abr_report r JOIN abr_unit u USING (variant) WHERE r.metric IN ('conversion', 'items', 'revenue', 'spend', 'click_through', 'retention_1_2', 'latency') GROUP BY r.variant, r.metric, r.mean, r.units, r.n ORDER BY r.n;
+-- the difference, its error and its interval, by the building blocks
+WITH m AS (
+	SELECT count(*) FILTER (WHERE variant = 'old') AS na, avg(bought) FILTER (WHERE variant = 'old') AS ma, var_samp(bought) FILTER (WHERE variant = 'old') AS va,
+		count(*) FILTER (WHERE variant = 'new') AS nb, avg(bought) FILTER (WHERE variant = 'new') AS mb, var_samp(bought) FILTER (WHERE variant = 'new') AS vb FROM abr_unit
+), s AS (SELECT m.*, recsys.sequential_interval((mb - ma)::float8, sqrt(va / na + vb / nb)::float8, na + nb, 0.05, 1000) AS i FROM m)
+SELECT abs(r.difference - (mb - ma)::float8) < 1e-12 AS difference, abs(r.lower - (i).lower) < 1e-12 AS lower, abs(r.upper - (i).upper) < 1e-12 AS upper, abs(r.p_value - (i).p_value) < 1e-12 AS p_value
+FROM s, abr_report r WHERE r.metric = 'items' AND r.variant = 'new';
+WITH m AS (SELECT variant, count(*) AS n, avg(clicked)::float8 AS x, var_samp(clicked)::float8 AS vx, avg(shown)::float8 AS y, var_samp(shown)::float8 AS vy, covar_samp(clicked, shown) AS c FROM abr_unit GROUP BY variant),
+d AS (SELECT (recsys.ratio_difference(a.n, a.x, a.vx, a.y, a.vy, a.c, b.n, b.x, b.vx, b.y, b.vy, b.c)).*, a.n + b.n AS n FROM m a, m b WHERE a.variant = 'old' AND b.variant = 'new')
+SELECT abs(r.difference - d.difference) < 1e-12 AS difference, abs(r.upper - (recsys.sequential_interval(d.difference, d.standard_error, d.n, 0.05, 1000)).upper) < 1e-12 AS upper
+FROM d, abr_report r WHERE r.metric = 'click_through' AND r.variant = 'new';
+-- stored, once for an instant
+SELECT count(*) AS stored, count(*) FILTER (WHERE s.mean = r.mean AND s.role = r.role) AS same FROM recsys.experiment_result s JOIN abr_report r USING (variant, metric) WHERE s.computed_at = '2026-02-10Z';
+SELECT count(*) FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+SELECT count(*) AS stored FROM recsys.experiment_result;
+
+-- what came later is not known before; days count; immature units have no retention
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-01-30Z');
+SELECT variant, metric, units FROM recsys.experiment_report('abr', 'test', '2026-01-29 10:00Z') WHERE metric LIKE 'retention%' ORDER BY 1, 2;
+SELECT * FROM recsys.experiment_report('abr', 'test', '2025-01-29'); \echo :SQLSTATE
+SELECT * FROM recsys.experiment_report('abr', 'test', 'infinity'); \echo :SQLSTATE
+-- sequential: before any unit there is nothing to say
+SELECT count(*) FILTER (WHERE lower IS NOT NULL) AS intervals, max(verdict) AS verdict FROM recsys.experiment_report('abr', 'test', '2026-01-26 00:30Z');
+
+-- adjusted by the time before, the difference is CUPED's
+UPDATE recsys.experiment SET settings = settings || '{"cuped": true}' WHERE experiment = 'test';
+WITH m AS (SELECT variant, count(*) AS n, avg(bought)::float8 AS x, var_samp(bought)::float8 AS vx, avg(bought_before)::float8 AS y, var_samp(bought_before)::float8 AS vy, covar_samp(bought, bought_before) AS c FROM abr_unit GROUP BY variant),
+d AS (SELECT (recsys.cuped(a.n, a.x, a.vx, a.y, a.vy, a.c, b.n, b.x, b.vx, b.y, b.vy, b.c)).*, a.n + b.n AS n FROM m a, m b WHERE a.variant = 'old' AND b.variant = 'new')
+SELECT abs(r.difference - d.difference) < 1e-12 AS difference, abs(r.lower - (recsys.sequential_interval(d.difference, d.standard_error, d.n, 0.05, 1000)).lower) < 1e-12 AS lower
+FROM d, recsys.experiment_report('abr', 'test', '2026-02-10Z') r WHERE r.metric = 'items' AND r.variant = 'new';
+-- winsorised: values above the quantile of those above 0 are cut down to it
+UPDATE recsys.experiment SET settings = settings || '{"winsorize": 0.8, "cuped": false}' WHERE experiment = 'test';
+SELECT r.variant, abs(r.mean - (SELECT avg(least(u.spent, (SELECT percentile_cont(0.8) WITHIN GROUP (ORDER BY c.spent) FROM abr_unit c WHERE c.spent > 0))) FROM abr_unit u WHERE u.variant = r.variant)) < 1e-12 AS capped
+FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') r WHERE r.metric = 'revenue' ORDER BY 1;
+UPDATE recsys.experiment SET settings = settings || '{"winsorize": null}' WHERE experiment = 'test';
+
+-- who has an override is no sample
+SELECT experiment_id AS id FROM recsys.experiment WHERE experiment = 'test' \gset
+INSERT INTO abr.experiment_override SELECT :id, u::text, 'new' FROM generate_series(1, 100) u;
+SELECT sum(units) AS units FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') WHERE metric = 'conversion';
+DELETE FROM abr.experiment_override;
+
+-- a guardrail that is worse, and a verdict while it runs
+SELECT policy, verdict FROM recsys._experiment_verdict('abr', 'test');
+SELECT verdict, reason LIKE 'new is better in conversion: +0.231, interval +0.154 to +0.309, after 1200 units and % days' AS reason FROM recsys.experiment WHERE experiment = 'test';
+UPDATE abr.request SET milliseconds = milliseconds + 5 WHERE variant = 'new';
+SELECT policy, verdict, reason FROM recsys._experiment_verdict('abr', 'test');
+UPDATE abr.request SET milliseconds = milliseconds - 5 WHERE variant = 'new';
+-- units in two arms: up to one in a thousand is borne
+BEGIN;
+UPDATE abr.request SET variant = CASE variant WHEN 'new' THEN 'old' ELSE 'new' END WHERE user_id = 7 AND requested_at >= '2026-01-27Z';
+SELECT DISTINCT verdict FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+UPDATE abr.request SET variant = CASE variant WHEN 'new' THEN 'old' ELSE 'new' END WHERE user_id = 8 AND requested_at >= '2026-01-27Z';
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+ROLLBACK;
+-- an arm that loses units
+BEGIN;
+DELETE FROM abr.request WHERE variant = 'new' AND user_id % 5 = 0;
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+ROLLBACK;
+-- the other way round the new one is worse
+BEGIN;
+UPDATE recsys.variant SET control = NOT control WHERE experiment_id = :id AND control;
+UPDATE recsys.variant SET control = true WHERE experiment_id = :id AND variant = 'new';
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+ROLLBACK;
+-- no effect as large as the one that matters
+BEGIN;
+UPDATE recsys.experiment SET primary_metric = 'retention_1_2', minimum_effect = 5 WHERE experiment_id = :id;
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+UPDATE recsys.experiment SET minimum_effect = 0.001 WHERE experiment_id = :id;
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+ROLLBACK;
+
+-- the log itself says what power there is
+SELECT recsys.create_experiment('abr', 'next', '[{"variant": "old", "policy": "popularity", "control": true}, {"variant": "new", "policy": "external"}]', primary_metric => 'click_through',
+	traffic => 0.5, minimum_effect => 0.05, minimum_days => 7, attribution => '3 days') > 0 AS created;
+SELECT metric, round(baseline::numeric, 4) AS baseline, units_needed, round(units_per_day::numeric, 2) AS units_per_day, round(days_needed::numeric, 1) AS days_needed,
+	round(detectable_effect::numeric, 3) AS detectable, note FROM recsys.experiment_power('abr', 'next');
+
+-- a standby, or a read-only transaction, reads the report and stores none
+SELECT count(*) AS stored FROM recsys.experiment_result \gset
+BEGIN READ ONLY;
+SELECT DISTINCT verdict FROM recsys.experiment_report('abr', 'test');
+ROLLBACK;
+SELECT count(*) - :stored AS more FROM recsys.experiment_result;
+
+-- stopped and decided: the verdict stays, whatever comes
+SELECT recsys.stop_experiment('abr', 'test') IS NOT NULL AS stopped;
+SELECT recsys.decide_experiment('abr', 'test');
+DELETE FROM abr_event;
+SELECT policy, verdict, experiment_id = :id AS id FROM recsys._experiment_verdict('abr', 'test');
+SELECT DISTINCT verdict FROM recsys.experiment_report('abr', 'test');
+SELECT state, verdict FROM recsys.experiment WHERE experiment = 'test';
+SELECT recsys.drop_recommender('abr');
+SELECT count(*) AS results FROM recsys.experiment_result;
