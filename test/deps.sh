@@ -44,6 +44,7 @@ check() {
 		ls /usr/lib/*/odbc/psqlodbcw.so >/dev/null 2>&1 || need odbc-postgresql
 		[ -e /usr/share/java/postgresql.jar ] || need libpostgresql-jdbc-java
 		command -v javac >/dev/null || need default-jdk-headless
+		[ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || need pgbouncer
 		# without it the jobs of schedule are not tested
 		[ -z "$major" ] || [ -e "$("$PG_CONFIG" --sharedir 2>/dev/null)/extension/pg_cron.control" ] ||
 			! apt-cache show "postgresql-$major-cron" >/dev/null 2>&1 || need "postgresql-$major-cron"

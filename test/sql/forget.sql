@@ -14,6 +14,7 @@ SELECT recsys.recommend_all('forget', k => 2) > 0 AS written;
 SELECT count(*) FROM forget.serve('r3', k => 2);
 SELECT count(*) FROM forget.serve('r4', k => 2);
 SELECT count(*) FROM forget.serve(session_id => 'x', for_items => '{1}', k => 2);
+INSERT INTO forget.experiment_override VALUES (1, 'r3', 'a'), (1, 'r5', 'a');
 INSERT INTO forget.excluded_user VALUES ('r4', 'a reader''s cat', 'bot_rate');
 
 -- where an id stands, in any column of any table of the schema, or in the registry

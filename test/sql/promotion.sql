@@ -154,10 +154,6 @@ SELECT recsys.rollback('promo') IS NOT NULL AS done;
 EXECUTE live;
 
 -- by an experiment: its verdict is ship, for this policy as it is
-SELECT to_regclass('recsys.variant') IS NULL AS alone \gset
-\if :alone
-CREATE TABLE recsys.variant (experiment_id int8, variant text, recommender name, policy name, policy_version int4, weight float8, control boolean);
-\endif
 BEGIN;
 CREATE OR REPLACE FUNCTION recsys._experiment_verdict(recommender name, experiment name)
 	RETURNS TABLE (policy name, verdict text, reason text, experiment_id int8) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -186,9 +182,6 @@ ROLLBACK TO s;
 SELECT recsys.alter_policy('promo', 'factors', '{"sweeps": 1}') > 0 AS altered;
 SELECT pg_temp.failure($$SELECT recsys.promote('promo', 'factors', 'won')$$) AS message;
 ROLLBACK;
-\if :alone
-DROP TABLE recsys.variant;
-\endif
 EXECUTE live;
 
 -- the history is the owner's: others neither see nor write it
