@@ -374,9 +374,11 @@ BEGIN
 	r.settings := r.settings || coalesce(settings, '{}')
 		|| jsonb_build_object('rules', (r.settings -> 'rules') || coalesce(settings -> 'rules', '{}')) || jsonb_strip_nulls(jsonb_build_object(
 		'user_column', user_column, 'item_column', item_column, 'time_column', time_column, 'value_column', value_column,
-		'event_column', event_column, 'catalog_columns', catalog_columns, 'positives', positives, 'min_value', min_value,
+		'event_column', event_column, 'positives', positives, 'min_value', min_value,
 		'weight_rule', weight_rule, 'merge', merge, 'filter', nullif(filter, ''), 'time_zone', time_zone));
-	r.settings := r.settings || coalesce((SELECT jsonb_object_agg(n, NULL) FROM unnest(unset) n WHERE n <> 'catalog'), '{}');
+	-- a column named null is one to do without
+	r.settings := r.settings || CASE WHEN catalog_columns IS NULL THEN '{}' ELSE jsonb_build_object('catalog_columns', catalog_columns) END
+		|| coalesce((SELECT jsonb_object_agg(n, NULL) FROM unnest(unset) n WHERE n <> 'catalog'), '{}');
 	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
 		RAISE EXCEPTION 'source % of recommender "%" no longer exists', r.source_name, recommender
 			USING ERRCODE = '42P01', HINT = format('SELECT recsys.alter_recommender(%L, source => ...) names another.', recommender);

@@ -123,6 +123,11 @@ BEGIN
 		CONTINUE WHEN EXISTS (SELECT FROM recsys._partitions(recommender, parent) p
 			WHERE p.until = (month + interval '1 month') AT TIME ZONE 'UTC');
 		partition := parent || to_char(month, '_YYYY_MM');
+		IF to_regclass(format('%I.%I', recommender, partition)) IS NOT NULL THEN
+			RAISE NOTICE 'a table %.% that is no partition stands where one belongs', recommender, partition
+				USING HINT = format('Until it is moved or attached, requests of that month stay in %I.%I.', recommender, parent || '_default');
+			CONTINUE;
+		END IF;
 		-- attached, not created in place: that would wait for every reader of the table, and they for it
 		PERFORM recsys._execute_as_owner(recommender, format('CREATE TABLE %1$I.%2$I (LIKE %1$I.%3$I INCLUDING ALL)', recommender, partition, parent));
 		PERFORM recsys._execute_as_owner(recommender, format('COMMENT ON TABLE %I.%I IS %L', recommender, partition,
