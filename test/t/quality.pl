@@ -144,7 +144,7 @@ SKIP:
 	query(q{SELECT recsys.alter_policy('retail', 'default', '{"alpha0": 1, "lambda": 0.1}')});
 	query(q{CALL recsys.tune('retail', cutoff => '2011-11-11')});
 	my ($tuned, $before) = split /\|/, query(q{
-		SELECT max(ndcg_at_10) FILTER (WHERE policy = 'tuned'), max(ndcg_at_10) FILTER (WHERE policy = 'default')
+		SELECT max(ndcg_at_10) FILTER (WHERE policy = 'tuned'), max(ndcg_at_10) FILTER (WHERE policy = 'default.blend')
 		FROM recsys.leaderboard WHERE recommender = 'retail'});
 	note("tuned: NDCG\@10 $tuned, before $before; ",
 		query('SELECT best_value FROM recsys.tuning'), ' on the validation slice');
