@@ -17,6 +17,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION recsys._experiment(name, name) IS 'an experiment''s row, or a clear error';
 
+CREATE FUNCTION recsys._serialize_experiments(recommender name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	-- a new version of the row: a lock alone would let a repeatable read go on with what it saw before
+	UPDATE recsys.recommender r SET changed_at = r.changed_at WHERE r.recommender = recommender;
+END $$;
+COMMENT ON FUNCTION recsys._serialize_experiments(name) IS
+'one change of a recommender''s experiments and their policies at a time, until the transaction ends: ranges of traffic must not overlap, and arms are frozen';
+
 CREATE FUNCTION recsys._lock_experiment(recommender name, experiment name, states text[], act text) RETURNS recsys.experiment
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -24,8 +34,7 @@ DECLARE
 	e recsys.experiment;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
-	-- one change of a recommender's experiments at a time: ranges of traffic must not overlap
-	PERFORM FROM recsys.recommender r WHERE r.recommender = recommender FOR NO KEY UPDATE;
+	PERFORM recsys._serialize_experiments(recommender);
 	e := recsys._experiment(recommender, experiment);
 	IF e.state <> ALL (states) THEN
 		RAISE EXCEPTION 'experiment "%" is %: it cannot be %', experiment, e.state, act USING ERRCODE = '55000',
@@ -41,11 +50,12 @@ COMMENT ON FUNCTION recsys._lock_experiment(name, name, text[], text) IS
 'an experiment''s row, locked until the transaction ends; 55000 unless it is in one of these states';
 
 CREATE FUNCTION recsys._check_not_tested(recommender name, policy name) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	e name;
 BEGIN
+	PERFORM recsys._serialize_experiments(recommender);
 	SELECT x.experiment INTO e FROM recsys.experiment x JOIN recsys.variant v ON v.experiment_id = x.experiment_id
 	WHERE (x.recommender, x.state, v.policy) = (recommender, 'running', policy) ORDER BY x.experiment LIMIT 1;
 	IF FOUND THEN
@@ -53,7 +63,7 @@ BEGIN
 			HINT = format('Arms are frozen: SELECT recsys.stop_experiment(%L, %L) first, or create another policy.', recommender, e);
 	END IF;
 END $$;
-COMMENT ON FUNCTION recsys._check_not_tested(name, name) IS '55006 while a policy is an arm of a running experiment';
+COMMENT ON FUNCTION recsys._check_not_tested(name, name) IS '55006 while a policy is an arm of a running experiment; none is started until the transaction ends';
 
 /* ---- definition ---- */
 
