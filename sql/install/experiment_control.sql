@@ -90,15 +90,17 @@ BEGIN
 		WHERE w::text !~ '^\[\d{1,3}, \d{1,3}\]$' OR (w ->> 0)::int > (w ->> 1)::int) THEN
 		RAISE EXCEPTION 'setting "retention" is %, must be an array of [first day, last day]', settings -> 'retention'
 			USING ERRCODE = '22023', HINT = 'For example [[1, 7], [8, 14]]: days are counted from the first exposure.';
+	ELSIF (SELECT count(*) <> count(DISTINCT w) FROM jsonb_array_elements(settings -> 'retention') w) THEN
+		RAISE EXCEPTION 'setting "retention" is %, has a window twice', settings -> 'retention' USING ERRCODE = '22023';
 	END IF;
 	IF jsonb_typeof(settings -> 'metrics') <> 'object' THEN
 		RAISE EXCEPTION 'setting "metrics" is %, must be an object of queries by name', settings -> 'metrics' USING ERRCODE = '22023';
 	END IF;
 	FOR m IN SELECT * FROM jsonb_each(settings -> 'metrics') ORDER BY 1 LOOP
-		IF m.key !~ '^[a-z_][a-z0-9_]*$' OR length(m.key) > 63 OR m.key ~ '^retention_'
+		IF m.key !~ '^[a-z_][a-z0-9_]*$' OR length(m.key) > 59 OR m.key ~ '^retention_'
 			OR m.key IN ('conversion', 'items', 'revenue', 'click_through', 'coverage', 'novelty', 'latency', 'fallback_share') THEN
 			RAISE EXCEPTION 'metric name "%" is not allowed', m.key
-				USING ERRCODE = '22023', HINT = 'Names are made of a-z, 0-9 and _, do not begin with a digit, and are not those of built-in metrics.';
+				USING ERRCODE = '22023', HINT = 'Names are made of at most 59 of a-z, 0-9 and _, do not begin with a digit, and are not those of built-in metrics.';
 		ELSIF jsonb_typeof(m.value) <> 'string' THEN
 			RAISE EXCEPTION 'metric "%" is %, must be a query in a string', m.key, m.value USING ERRCODE = '22023';
 		END IF;
@@ -198,6 +200,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	e recsys.experiment;
+	m text;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
 	IF experiment IS NULL OR experiment = '' THEN
@@ -225,6 +228,14 @@ BEGIN
 	-- unlike that of any other experiment, so that arms of two of them are independent
 	UPDATE recsys.experiment x SET salt = format('%s/%s/%s', recommender, experiment, x.experiment_id) WHERE x.experiment_id = e.experiment_id;
 	PERFORM recsys._add_variants(recommender, e.experiment_id, variants);
+	IF EXISTS (SELECT FROM recsys.variant x WHERE (x.experiment_id, x.policy) = (e.experiment_id, 'external')) THEN
+		FOREACH m IN ARRAY ARRAY[e.primary_metric] || e.guardrails LOOP
+			IF m IN ('latency', 'fallback_share') THEN
+				RAISE EXCEPTION 'metric "%" cannot decide about an arm whose policy is external', m USING ERRCODE = '22023',
+					HINT = 'Its lists are made by the app: what they cost and where they are from is not known.';
+			END IF;
+		END LOOP;
+	END IF;
 	RETURN e.experiment_id;
 END $$;
 COMMENT ON FUNCTION recsys.create_experiment(name, name, jsonb, float8, text, text[], interval, float8, float8, int, jsonb) IS
