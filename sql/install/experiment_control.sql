@@ -83,7 +83,10 @@ BEGIN
 	PERFORM recsys._check_keys(settings, recsys._default_experiment_settings(), 'settings of an experiment');
 	PERFORM recsys._check_number(settings, 'pre_days', 1, 3650, false);
 	PERFORM recsys._check_number(settings, 'winsorize', 0.5, 1, false);
-	IF jsonb_typeof(settings -> 'cuped') <> 'boolean' THEN
+	IF jsonb_typeof(settings -> 'pre_days') = 'null' THEN
+		RAISE EXCEPTION 'setting "pre_days" must not be null' USING ERRCODE = '22023',
+			HINT = '{"cuped": false} leaves the time before the exposure out.';
+	ELSIF jsonb_typeof(settings -> 'cuped') <> 'boolean' THEN
 		RAISE EXCEPTION 'setting "cuped" is %, must be true or false', settings -> 'cuped' USING ERRCODE = '22023';
 	END IF;
 	IF jsonb_typeof(settings -> 'retention') <> 'array' OR EXISTS (SELECT FROM jsonb_array_elements(settings -> 'retention') w
@@ -301,7 +304,7 @@ BEGIN
 	IF low IS NULL THEN
 		PERFORM recsys._no_traffic(recommender, e.traffic);
 	END IF;
-	SELECT least(greatest(coalesce(p.units_needed, p.units_per_day * greatest(e.minimum_days, 1), 10000), 200), 1e12)
+	SELECT least(greatest(coalesce(p.units_needed, nullif(p.units_per_day, 0) * greatest(e.minimum_days, 1), 10000), 200), 1e12)
 	INTO planned FROM recsys.experiment_power(recommender, experiment) p;
 	UPDATE recsys.experiment x SET state = 'running', traffic_from = low, planned_units = planned, started_at = clock_timestamp()
 	WHERE x.experiment_id = e.experiment_id;
@@ -357,7 +360,8 @@ DECLARE
 	e recsys.experiment := recsys._lock_experiment(recommender, experiment, '{stopped}', 'decided');
 BEGIN
 	SELECT r.verdict, r.reason INTO e.verdict, e.reason FROM recsys.experiment_report(recommender, experiment) r LIMIT 1;
-	UPDATE recsys.experiment x SET state = 'decided', decided_at = clock_timestamp(), verdict = e.verdict, reason = e.reason
+	-- the instant of that report, by which its rows are found
+	UPDATE recsys.experiment x SET state = 'decided', decided_at = greatest(now(), e.started_at, e.stopped_at), verdict = e.verdict, reason = e.reason
 	WHERE x.experiment_id = e.experiment_id;
 	RETURN e.verdict;
 END $$;

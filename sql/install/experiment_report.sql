@@ -244,7 +244,8 @@ BEGIN
 		INSERT INTO recsys.experiment_result AS old SELECT r.* FROM unnest(results) r
 		ON CONFLICT ON CONSTRAINT experiment_result_pkey DO UPDATE
 		SET role = excluded.role, units = excluded.units, mean = excluded.mean, difference = excluded.difference, lift = excluded.lift,
-			lower = excluded.lower, upper = excluded.upper, p_value = excluded.p_value, sample_ratio_p = excluded.sample_ratio_p;
+			lower = excluded.lower, upper = excluded.upper, p_value = excluded.p_value, sample_ratio_p = excluded.sample_ratio_p
+		WHERE old.computed_at IS DISTINCT FROM e.decided_at;
 		IF as_of IS NULL AND e.state <> 'decided' THEN
 			UPDATE recsys.experiment x SET verdict = verdict, reason = reason WHERE x.experiment_id = e.experiment_id;
 		END IF;
@@ -273,8 +274,7 @@ BEGIN
 	IF verdict = 'ship' THEN
 		-- of the report that the verdict is from
 		SELECT array_agg(r) INTO results FROM recsys.experiment_result r
-		WHERE r.experiment_id = experiment_id AND r.computed_at = (SELECT max(l.computed_at) FROM recsys.experiment_result l
-			WHERE l.experiment_id = experiment_id AND l.computed_at <= coalesce(e.decided_at, 'infinity'));
+		WHERE (r.experiment_id, r.computed_at) = (experiment_id, coalesce(e.decided_at, greatest(now(), e.started_at, e.stopped_at)));
 		SELECT v.policy INTO policy FROM recsys.variant v
 		WHERE v.experiment_id = experiment_id AND v.variant = recsys._experiment_winner(e, results);
 	END IF;

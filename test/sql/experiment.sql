@@ -49,6 +49,7 @@ SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"retention": [[1
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => jsonb_build_object('metrics', jsonb_build_object(repeat('m', 60), 'SELECT unit, 1 AS value FROM exposed')));
 SELECT recsys.create_experiment('ab', 'e', '[{"variant": "app", "policy": "external", "control": true}, {"variant": "new", "policy": "default"}]', guardrails => '{latency}'); \echo :SQLSTATE
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"winsorize": 0.2}');
+SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"pre_days": null}');
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"metrics": {"conversion": "SELECT 1"}}');
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"metrics": {"joy": 1}}');
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"metrics": {"joy": "SELECT unit FROM exposed"}}'); \echo :SQLSTATE

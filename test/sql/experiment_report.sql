@@ -187,6 +187,7 @@ SELECT count(*) - :stored AS more FROM recsys.experiment_result;
 SELECT recsys.stop_experiment('abr', 'test') IS NOT NULL AS stopped;
 SELECT recsys.decide_experiment('abr', 'test');
 DELETE FROM abr_event;
+SELECT DISTINCT r.verdict FROM recsys.experiment e, recsys.experiment_report('abr', 'test', e.decided_at) r WHERE e.experiment_id = :id;
 SELECT policy, verdict, experiment_id = :id AS id FROM recsys._experiment_verdict('abr', 'test');
 SELECT DISTINCT verdict FROM recsys.experiment_report('abr', 'test');
 SELECT state, verdict FROM recsys.experiment WHERE experiment = 'test';
