@@ -361,6 +361,6 @@ rs_listing_run(RsListing *l, RsRequest *q)
 	{
 		RsPlace    *place = palloc(l->rerank.npins * sizeof(RsPlace));
 
-		take_places(l, place, rs_rerank_pins(&l->rerank, l->most, place), NULL);
+		take_places(l, place, rs_rerank_pins(&l->rerank, l->most, place), l->pin);
 	}
 }

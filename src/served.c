@@ -26,8 +26,9 @@ static const char *const live_query =
 " WHERE m.model_id = $1 AND m.recommender = $2";
 
 /*
- * The newest model of a policy; else the live one, if it has been trained with
- * the policy's settings, rules aside, as one of its parts.
+ * The live model, if it is the policy's (its newest one may be held back); else
+ * the policy's newest; else the live one, if it has been trained with the
+ * policy's settings, rules aside, as one of its parts.
  */
 static const char *const policy_query =
 "SELECT m.model_id, m.nonce, m.xmin, CASE WHEN m.policy = p.policy THEN m.method ELSE p.method END,"
@@ -37,7 +38,7 @@ static const char *const policy_query =
 "  WHERE m.recommender = p.recommender AND m.status = 'ready'"
 "  AND (m.policy = p.policy"
 "   OR m.model_id = $1 AND m.parameters -> 'settings' @> (p.settings - 'rules'))"
-"  ORDER BY m.policy = p.policy DESC, m.model_id DESC LIMIT 1) m ON true"
+"  ORDER BY m.policy = p.policy DESC, m.model_id = $1 DESC, m.model_id DESC LIMIT 1) m ON true"
 " WHERE p.recommender = $2 AND p.policy = $3 AND p.retired_at IS NULL";
 
 /* A value of the row just read; whether it is NULL where that may be. */

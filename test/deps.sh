@@ -38,6 +38,16 @@ check() {
 	case $what in test)
 		perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
 		command -v prove >/dev/null || need perl
+		# the page and the contract with BI tools, by their own means
+		command -v chromium >/dev/null || command -v google-chrome >/dev/null || need chromium
+		command -v isql >/dev/null || need unixodbc
+		ls /usr/lib/*/odbc/psqlodbcw.so >/dev/null 2>&1 || need odbc-postgresql
+		[ -e /usr/share/java/postgresql.jar ] || need libpostgresql-jdbc-java
+		command -v javac >/dev/null || need default-jdk-headless
+		[ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || need pgbouncer
+		# without it the jobs of schedule are not tested
+		[ -z "$major" ] || [ -e "$("$PG_CONFIG" --sharedir 2>/dev/null)/extension/pg_cron.control" ] ||
+			! apt-cache show "postgresql-$major-cron" >/dev/null 2>&1 || need "postgresql-$major-cron"
 		;;
 	esac
 	case $what in test | lint)

@@ -32,7 +32,7 @@ BEGIN ATOMIC
 		"bot_z": 6, "never_bots": [], "history_limit": 200,
 		"keep_models": 3, "returns": "drop", "min_user_interactions": 1, "min_item_interactions": 1,
 		"popularity_half_life": null, "weight_half_life": null,
-		"request_days": 400, "exposure_days": 400}'::pg_catalog.jsonb;
+		"request_days": 400, "exposure_days": 400, "run_days": 400}'::pg_catalog.jsonb;
 END;
 COMMENT ON FUNCTION recsys._default_settings() IS
 'settings of a recommender that are not arguments of create_recommender, with their defaults';
@@ -93,7 +93,7 @@ BEGIN
 	PERFORM recsys._check_keys(settings, recsys._default_settings(), 'settings');
 	SELECT e.key INTO k FROM jsonb_each(settings) e
 	WHERE e.value = 'null' AND recsys._default_settings() -> e.key <> 'null'
-	AND e.key NOT IN ('request_days', 'exposure_days') ORDER BY e.key LIMIT 1;
+	AND e.key NOT IN ('request_days', 'exposure_days', 'run_days') ORDER BY e.key LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'setting "%" must not be null', k
 			USING ERRCODE = '22023', HINT = format('Its default is %s.', recsys._default_settings() -> k);
@@ -110,6 +110,7 @@ BEGIN
 	PERFORM recsys._check_number(settings, 'min_item_interactions', 1, 1000000, true);
 	PERFORM recsys._check_number(settings, 'request_days', 1, 36500, true);
 	PERFORM recsys._check_number(settings, 'exposure_days', 1, 36500, true);
+	PERFORM recsys._check_number(settings, 'run_days', 1, 36500, true);
 	PERFORM recsys._check_number(settings, 'bot_z', 0.1, 1000, false);
 	PERFORM recsys._check_number(settings, 'dislike_max_value', -1e300, 1e300, false);
 	IF coalesce(settings ->> 'relevant', 'owned') NOT IN ('owned', 'positive') THEN

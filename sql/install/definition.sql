@@ -374,9 +374,11 @@ BEGIN
 	r.settings := r.settings || coalesce(settings, '{}')
 		|| jsonb_build_object('rules', (r.settings -> 'rules') || coalesce(settings -> 'rules', '{}')) || jsonb_strip_nulls(jsonb_build_object(
 		'user_column', user_column, 'item_column', item_column, 'time_column', time_column, 'value_column', value_column,
-		'event_column', event_column, 'catalog_columns', catalog_columns, 'positives', positives, 'min_value', min_value,
+		'event_column', event_column, 'positives', positives, 'min_value', min_value,
 		'weight_rule', weight_rule, 'merge', merge, 'filter', nullif(filter, ''), 'time_zone', time_zone));
-	r.settings := r.settings || coalesce((SELECT jsonb_object_agg(n, NULL) FROM unnest(unset) n WHERE n <> 'catalog'), '{}');
+	-- a column named null is one to do without
+	r.settings := r.settings || CASE WHEN catalog_columns IS NULL THEN '{}' ELSE jsonb_build_object('catalog_columns', catalog_columns) END
+		|| coalesce((SELECT jsonb_object_agg(n, NULL) FROM unnest(unset) n WHERE n <> 'catalog'), '{}');
 	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
 		RAISE EXCEPTION 'source % of recommender "%" no longer exists', r.source_name, recommender
 			USING ERRCODE = '42P01', HINT = format('SELECT recsys.alter_recommender(%L, source => ...) names another.', recommender);
@@ -415,8 +417,8 @@ DECLARE
 	views constant name[] := ARRAY['exposure_feature', 'interaction', 'event', 'dislike', 'catalog'];
 	foreign_objects text;
 	o record;
+	r recsys.recommender := recsys._recommender(recommender);
 BEGIN
-	PERFORM recsys._recommender(recommender);
 	IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = recommender) THEN
 		DELETE FROM recsys.recommender d WHERE d.recommender = drop_recommender.recommender;
 		RETURN;
@@ -431,6 +433,9 @@ BEGIN
 			UNION ALL
 			SELECT format('function %I', p.proname) FROM pg_proc p
 			WHERE p.pronamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = recommender)
+			-- serve's body is text, which depends on nothing
+			AND p.oid IS DISTINCT FROM to_regprocedure(format('%I.serve(%s, text, %s[], int, text, jsonb)', recommender,
+				format_type(r.user_type, -1), format_type(r.item_type, -1)))
 			AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_proc door ON door.oid = d.refobjid
 				WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_proc'::regclass
 				AND door.pronamespace = 'recsys'::regnamespace)
@@ -445,6 +450,7 @@ BEGIN
 		END IF;
 	END IF;
 	PERFORM recsys._forget_images(recommender, NULL);
+	PERFORM recsys._drop_jobs(recommender);
 	-- only while the schema is there may its owner write the registry
 	DELETE FROM recsys.recommender d WHERE d.recommender = drop_recommender.recommender;
 	IF cascade THEN

@@ -123,6 +123,11 @@ BEGIN
 		CONTINUE WHEN EXISTS (SELECT FROM recsys._partitions(recommender, parent) p
 			WHERE p.until = (month + interval '1 month') AT TIME ZONE 'UTC');
 		partition := parent || to_char(month, '_YYYY_MM');
+		IF to_regclass(format('%I.%I', recommender, partition)) IS NOT NULL THEN
+			RAISE NOTICE 'a table %.% that is no partition stands where one belongs', recommender, partition
+				USING HINT = format('Until it is moved or attached, requests of that month stay in %I.%I.', recommender, parent || '_default');
+			CONTINUE;
+		END IF;
 		-- attached, not created in place: that would wait for every reader of the table, and they for it
 		PERFORM recsys._execute_as_owner(recommender, format('CREATE TABLE %1$I.%2$I (LIKE %1$I.%3$I INCLUDING ALL)', recommender, partition, parent));
 		PERFORM recsys._execute_as_owner(recommender, format('COMMENT ON TABLE %I.%I IS %L', recommender, partition,
@@ -185,9 +190,15 @@ BEGIN
 			RETURN QUERY SELECT d.* FROM recsys._drop_partitions(recommender, parent, (r.settings ->> (parent || '_days'))::float8) d;
 		END IF;
 	END LOOP;
+	rows := recsys._delete_old_runs(recommender, (r.settings ->> 'run_days')::float8);
+	IF rows > 0 THEN
+		action := 'deleted';
+		partition := 'training_run';
+		RETURN NEXT;
+	END IF;
 END $$;
 COMMENT ON FUNCTION recsys.maintain(name) IS
-'makes the partitions of SHOP.request and SHOP.exposure three months ahead, moves rows out of their DEFAULT partitions, and drops months older than the settings request_days and exposure_days; returns what it did; retrain calls it';
+'makes the partitions of SHOP.request and SHOP.exposure three months ahead, moves rows out of their DEFAULT partitions, drops months older than the settings request_days and exposure_days, and deletes runs with their evaluations older than run_days; returns what it did; retrain calls it';
 
 CREATE FUNCTION recsys._serve(recommender name, for_user "any", session_id text, for_items "any", k int4, placement text, filter jsonb) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'recsys_serve';
@@ -206,19 +217,27 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 30 AS 'MODULE_PATHNAME', 'recsys_skew_r
 COMMENT ON FUNCTION recsys.skew_report(name, timestamptz) IS
 'for each feature, how the values logged by SHOP.serve since then compare with those that the bulk reading which feeds the training of the ranker and the evaluation gives for the same user, item and instant: exposures compared, how many differ, the largest difference and where it is; of users'' lists, as long as their models are kept';
 
+-- Unlike the other wrappers serve is PL/pgSQL: an SQL function is not inlined
+-- where it is VOLATILE, and before PostgreSQL 18 parsed and planned at each call,
+-- which takes as long as the rows that serve writes.
 CREATE FUNCTION recsys._wrap_log(recommender name, u text, i text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+DECLARE
+	-- planned under the caller's search path
+	item text := (SELECT format('%I.%I', n.nspname, t.typname) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+		WHERE t.oid = (recsys._recommender(recommender)).item_type);
 BEGIN
 	EXECUTE format($f$CREATE OR REPLACE FUNCTION %1$I.serve(for_user %2$s DEFAULT NULL, session_id text DEFAULT NULL,
 			for_items %3$s[] DEFAULT NULL, k int DEFAULT 10, placement text DEFAULT 'default', filter jsonb DEFAULT NULL)
 		RETURNS TABLE (request_id uuid, variant text, rank int, item_id %3$s, score float8, source text, reason text, because_item_id %3$s)
-		LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
-		BEGIN ATOMIC
-			SELECT t.request_id, t.variant, t.rank, t.item_id, t.score, t.source, t.reason, t.because_item_id
-			FROM recsys._serve(%4$L, for_user, session_id, for_items, k, placement, filter)
-				AS t (request_id uuid, variant text, rank int, item_id %3$s, score float8, source text, reason text, because_item_id %3$s);
-		END$f$, recommender, u, i, recommender);
+		LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10 AS %5$L$f$, recommender, u, i, recommender, format($b$
+		BEGIN
+			RETURN QUERY SELECT t.request_id, t.variant, t.rank, t.item_id, t.score, t.source, t.reason, t.because_item_id
+			FROM recsys._serve(%1$L, $1, $2, $3, $4, $5, $6)
+				AS t (request_id pg_catalog.uuid, variant pg_catalog.text, rank pg_catalog.int4, item_id %2$s,
+					score pg_catalog.float8, source pg_catalog.text, reason pg_catalog.text, because_item_id %2$s);
+		END $b$, recommender, item));
 	EXECUTE format('COMMENT ON FUNCTION %I.serve(%s, text, %s[], int, text, jsonb) IS %L', recommender, u, i,
 		'the list of SHOP.recommend for a user, or for a session from its items, with the request and every item shown logged in the caller''s transaction; needs INSERT on SHOP.request and SHOP.exposure');
 END $$;

@@ -110,14 +110,14 @@ CREATE FUNCTION recsys._check_policy_settings(method text, settings jsonb) RETUR
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	known jsonb := recsys._default_policy_settings(method);
-	unused text[] := '{}';
+	unused text[] := ARRAY[]::text[];
 BEGIN
 	IF known IS NULL THEN
 		RAISE EXCEPTION 'unknown method "%"', method
 			USING ERRCODE = '22023', HINT = 'Methods are popularity, item_item, factors, funnel, explicit and bpr.';
 	END IF;
 	IF known ? 'similarity' THEN
-		known := known || '{"alpha": 1, "beta": 0.5}';	-- of similarities that are not the default
+		known := known || '{"alpha": 1, "beta": 0.5}'::jsonb;	-- of similarities that are not the default
 	END IF;
 	PERFORM recsys._check_keys(settings, known, format('settings of method %s', method));
 	IF EXISTS (SELECT FROM jsonb_each(settings) s WHERE s.value = 'null' AND s.key NOT IN ('alpha0', 'initial_sd')) THEN

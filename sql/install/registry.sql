@@ -181,16 +181,16 @@ CREATE INDEX ON recsys.training_run (recommender, run_id);
 COMMENT ON TABLE recsys.training_run IS 'one row per retrain, train, evaluate, tune or recommend_all, committed as it goes';
 COMMENT ON COLUMN recsys.training_run.run_id IS 'identity';
 COMMENT ON COLUMN recsys.training_run.recommender IS 'the recommender';
-COMMENT ON COLUMN recsys.training_run.state IS 'running, succeeded, held_back, failed, cancelled or lost (the server or session went away)';
+COMMENT ON COLUMN recsys.training_run.state IS 'running, succeeded, held_back (its model is ready but not served), failed, cancelled or lost (the server or session went away)';
 COMMENT ON COLUMN recsys.training_run.stage IS 'the stage that runs, or the last one that ran';
 COMMENT ON COLUMN recsys.training_run.pid IS 'process that runs it';
 COMMENT ON COLUMN recsys.training_run.backend_start IS 'start of that process';
 COMMENT ON COLUMN recsys.training_run.started_at IS 'start of the run';
 COMMENT ON COLUMN recsys.training_run.finished_at IS 'end of the run';
 COMMENT ON COLUMN recsys.training_run.sqlstate IS 'error code of a failed run';
-COMMENT ON COLUMN recsys.training_run.message IS 'its error message';
+COMMENT ON COLUMN recsys.training_run.message IS 'its error message; of a run held back, why';
 COMMENT ON COLUMN recsys.training_run.detail IS 'its error detail';
-COMMENT ON COLUMN recsys.training_run.hint IS 'its error hint';
+COMMENT ON COLUMN recsys.training_run.hint IS 'its error hint; of a run held back, how to publish its model';
 COMMENT ON COLUMN recsys.training_run.model_id IS 'the model that the run made, or that recommend_all has used';
 
 CREATE TABLE recsys.training_stage (
@@ -352,6 +352,20 @@ BEGIN
 	PERFORM pg_catalog.pg_extension_config_dump('recsys.training_run_run_id_seq', '');
 END $$;
 
+CREATE FUNCTION recsys._verdict(method text, users int8, lower float8, upper float8, split text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN $1 = 'popularity' THEN 'baseline'
+		WHEN $2 < 2 THEN 'too few users to tell'
+		WHEN $3 > 0 THEN 'beats popularity'
+		WHEN $4 < 0 THEN 'worse than popularity: check the split before the model'
+		ELSE 'no clear win: check the split before the model'
+	END || CASE WHEN $5 = 'random' AND $1 <> 'popularity'
+		THEN ' (random split: no evidence about the future)' ELSE '' END;
+END;
+COMMENT ON FUNCTION recsys._verdict(text, int8, float8, float8, text) IS
+'what an evaluation of a method says in words, by the 95 % interval of its paired NDCG@10 difference to popularity';
+
 CREATE VIEW recsys.leaderboard WITH (security_invoker = true) AS
 WITH latest AS (
 	SELECT e.recommender, max(e.run_id) AS run_id
@@ -386,13 +400,7 @@ SELECT w.recommender,
 	w.policy, w.method, w.split, w.cutoff, w.users,
 	w.ndcg_at_10, w.ndcg_lower, w.ndcg_upper, w.precision_at_10, w.recall_at_20,
 	w.hit_rate_at_10, w.coverage_at_10, w.novelty_at_10, w.popularity_share_at_10,
-	CASE WHEN w.method = 'popularity' THEN 'baseline'
-		WHEN w.users < 2 THEN 'too few users to tell'
-		WHEN w.difference_lower > 0 THEN 'beats popularity'
-		WHEN w.difference_upper < 0 THEN 'worse than popularity: check the split before the model'
-		ELSE 'no clear win: check the split before the model'
-	END || CASE WHEN w.split = 'random' AND w.method <> 'popularity'
-		THEN ' (random split: no evidence about the future)' ELSE '' END AS verdict,
+	recsys._verdict(w.method, w.users, w.difference_lower, w.difference_upper, w.split) AS verdict,
 	w.evaluated_at
 FROM wide w;
 GRANT SELECT ON recsys.leaderboard TO PUBLIC;

@@ -64,7 +64,7 @@ BEGIN ATOMIC
 	SELECT pg_catalog.format('retrain of "%s": policy %s, %s, %s events, %s pairs, %s s, %s', t.recommender,
 		coalesce(tried, r.live_policy),
 		CASE WHEN t.model_id IS NULL THEN 'no model' ELSE pg_catalog.format('model %s%s', t.model_id,
-			CASE WHEN t.model_id = r.live_model_id THEN ' live' END) END,
+			CASE WHEN t.model_id = r.live_model_id THEN ' live' WHEN t.state = 'held_back' THEN ' held back' END) END,
 		(SELECT s.rows_out FROM recsys.training_stage s WHERE s.run_id = t.run_id AND s.stage = 'load'),
 		coalesce(m.interactions, 0),
 		pg_catalog.round(EXTRACT(epoch FROM t.finished_at - t.started_at), 1),
@@ -128,11 +128,13 @@ BEGIN
 		COMMIT;
 	END LOOP;
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-	UPDATE recsys.training_run t SET state = 'succeeded', finished_at = clock_timestamp() WHERE t.run_id = run;
+	-- a run that has not failed has a message only where its model is held back
+	UPDATE recsys.training_run t SET state = CASE WHEN t.message IS NULL THEN 'succeeded' ELSE 'held_back' END, finished_at = clock_timestamp()
+	WHERE t.run_id = run;
 	PERFORM recsys._log(recsys._retrain_summary(run, policy));
 	PERFORM recsys._train_close();
 	PERFORM recsys._unlock_run(recommender);
 	COMMIT;
 END $$;
 COMMENT ON PROCEDURE recsys.retrain(name, name, timestamptz, boolean, boolean, boolean, int8, int4, text, boolean) IS
-'the whole loop in one call: load, split at the cutoff (NULL: the time below which 90 % of interactions lie, at midnight), train and evaluate policy (NULL: the live one) beside popularity and its parts, learn its ranker, train on everything, store and publish; commits stage by stage, so not inside a transaction block';
+'the whole loop in one call: load, split at the cutoff (NULL: the time below which 90 % of interactions lie, at midnight), train and evaluate policy (NULL: the live one) beside popularity and its parts, learn its ranker, train on everything, store and publish, unless it is of another policy than the live one or worse than what is live (state held_back; see recsys.promote); commits stage by stage, so not inside a transaction block';

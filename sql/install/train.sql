@@ -70,22 +70,6 @@ CREATE FUNCTION recsys._train_close() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recsys_train_close';
 COMMENT ON FUNCTION recsys._train_close() IS 'frees what the stages hold in this backend';
 
-CREATE FUNCTION recsys._publish(run_id int8) RETURNS int8
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	changed int8;
-BEGIN
-	-- a model of another policy than the live one is ready to be asked for by name, not live
-	UPDATE recsys.recommender r SET live_model_id = m.model_id
-	FROM recsys.training_run t JOIN recsys.model m USING (model_id)
-	WHERE t.run_id = _publish.run_id AND r.recommender = t.recommender
-	AND m.status = 'ready' AND m.policy = r.live_policy;
-	GET DIAGNOSTICS changed = ROW_COUNT;
-	RETURN changed;
-END $$;
-COMMENT ON FUNCTION recsys._publish(int8) IS
-'makes the model of a run the one that is served, by one UPDATE; returns how many recommenders changed';
-
 CREATE FUNCTION recsys._delete_old_models(recommender name) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -97,7 +81,9 @@ BEGIN
 	SELECT array_agg(m.model_id) INTO old
 	FROM (SELECT m.model_id, row_number() OVER (PARTITION BY m.policy ORDER BY m.model_id DESC) AS age
 		FROM recsys.model m WHERE m.recommender = _delete_old_models.recommender AND m.status = 'ready') m
-	WHERE m.age > (r.settings ->> 'keep_models')::int AND m.model_id IS DISTINCT FROM r.live_model_id;
+	WHERE m.age > (r.settings ->> 'keep_models')::int AND m.model_id IS DISTINCT FROM r.live_model_id
+	-- models held back must not push out the one to go back to
+	AND ((r.settings ->> 'keep_models')::int = 1 OR m.model_id IS DISTINCT FROM recsys._before(recommender));
 	FOREACH t IN ARRAY ARRAY['popularity', 'item_neighbor', 'item_factor', 'user_factor', 'item_attribute'] LOOP
 		IF old IS NOT NULL THEN
 			PERFORM recsys._execute_as_owner(recommender, format('DELETE FROM %I.%I WHERE model_id = ANY (%L::int8[])', recommender, t, old));
@@ -113,7 +99,32 @@ BEGIN
 	RETURN coalesce(cardinality(old), 0);
 END $$;
 COMMENT ON FUNCTION recsys._delete_old_models(name) IS
-'deletes the parts of all but the newest keep_models models of each policy, never the live one''s, and analyzes the tables; returns how many';
+'deletes the parts of all but the newest keep_models models of each policy, never the live one or (if more than one is kept) the one that a rollback would go to, and analyzes the tables; returns how many';
+
+CREATE FUNCTION recsys._delete_old_runs(recommender name, days float8) RETURNS int8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	old int8[];
+BEGIN
+	SELECT array_agg(t.run_id) INTO old FROM recsys.training_run t
+	WHERE t.recommender = recommender AND t.state <> 'running' AND t.started_at < now() - days * interval '1 day'
+	AND NOT EXISTS (SELECT FROM recsys.model m WHERE m.model_id = t.model_id AND m.status = 'ready')
+	-- the leaderboard's, and what the next model is measured by
+	AND t.run_id NOT IN (SELECT max(e.run_id) FROM recsys.evaluation e WHERE e.recommender = recommender AND e.metric = 'ndcg' AND e.k = 10 HAVING count(*) > 0
+		UNION ALL
+		SELECT x.run_id FROM (SELECT l.run_id, row_number() OVER (PARTITION BY p.policy ORDER BY l.run_id DESC) AS age
+			FROM (SELECT DISTINCT q.policy FROM recsys.policy q WHERE q.recommender = recommender AND q.retired_at IS NULL) p, recsys._lifts(recommender, p.policy) l
+			WHERE EXISTS (SELECT FROM recsys.promotion s WHERE (s.recommender, s.to_model_id) = (recommender, l.model_id))) x
+		WHERE x.age <= 3);
+	IF old IS NOT NULL THEN
+		PERFORM recsys._execute_as_owner(recommender, format('DELETE FROM %I.user_evaluation WHERE run_id = ANY (%L::int8[])', recommender, old));
+		DELETE FROM recsys.training_run t WHERE t.run_id = ANY (old);
+	END IF;
+	RETURN coalesce(cardinality(old), 0);
+END $$;
+COMMENT ON FUNCTION recsys._delete_old_runs(name, float8) IS
+'deletes runs that began so many days ago, with their stages, evaluations and trials; not those of models that are kept, the one on the leaderboard, and the last three of each policy that went live; returns how many';
 
 CREATE FUNCTION recsys._run_stages(run_id int8, stages text[]) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -9,7 +9,8 @@
 # A further data set is one more NAME.sql and a line in read_data.
 #
 # Environment: PG_CONFIG; DATA_DIR, the folder of the data sets; KEEP=1 keeps
-# the cluster; DEMO_SHOP, arguments of recsys.demo_shop.
+# the cluster; DEMO_SHOP, arguments of recsys.demo_shop; REPORT, the file that the
+# page about the recommender goes to.
 
 here=$PWD
 cd "$(dirname "$0")/../.." || exit 1
@@ -165,6 +166,9 @@ run_sql -v load_seconds="$load_seconds" -f test/demo/report.sql >"$dir/report" 2
 if [ -f test/demo/${name}_after.sql ]; then
 	run_sql -f test/demo/${name}_after.sql >"$dir/after" 2>"$dir/errors" || failed "could not report"
 fi
+progress "draw the page"
+report=$(absolute "${REPORT:-$PWD/build/report_$name.html}")
+run_sql -At -c "SELECT recsys.report_html('$recommender')" >"$report" 2>"$dir/errors" || failed "could not write $report"
 progress_end
 cat "$dir/report"
 [ ! -f "$dir/after" ] || cat "$dir/after"
@@ -172,4 +176,5 @@ if [ -s "$dir/notices" ]; then
 	say ""
 	cat "$dir/notices"
 fi
+say "" "The same with pictures, for a browser: $report"
 say "" "All in all $(seconds) s."

@@ -87,7 +87,7 @@ SELECT policy, method FROM recsys.leaderboard WHERE recommender = 'bpr_r' ORDER 
 UPDATE recsys.recommender SET live_policy = 'pairs' WHERE recommender = 'bpr_r';
 CALL recsys.retrain('bpr_r', evaluate => false);
 SELECT count(*), round(avg((item_id % 2)::int), 1) AS odd FROM bpr_r.similar_items(1, method => 'factors');
-UPDATE recsys.recommender SET live_policy = 'default' WHERE recommender = 'bpr_r';
+UPDATE recsys.recommender SET live_policy = 'default', live_model_id = NULL WHERE recommender = 'bpr_r';
 SELECT stage, bytes > 0 AS bytes, seconds >= 0 AS seconds FROM recsys.estimate('bpr_r', 'pairs');
 
 -- settings are searched

@@ -226,6 +226,8 @@ SELECT recsys.create_recommender('def_x', 'def.event', 'user_id', 'item_id', 'at
 	catalog_columns => '{"item": "sku", "price": null, "available": null}');
 INSERT INTO def.cat VALUES (1, 'x', 0, 'dear');
 SELECT * FROM def_x.catalog;
+SELECT recsys.alter_recommender('def_x', catalog_columns => '{"item": "sku", "title": null, "price": null, "available": null}');
+SELECT title FROM def_x.catalog;
 SELECT recsys.drop_recommender('def_x');
 -- privileges: to make a schema, and to read the source and the catalog
 SET ROLE recsys_def_user;

@@ -66,6 +66,7 @@ FROM recsys.leaderboard WHERE recommender = 'taste' ORDER BY policy;
 CALL recsys.retrain('taste', 'default', evaluate => false);
 SELECT recsys.train('taste', 'default', cutoff => :cutoff) AS full_model, recsys.train('taste', 'item_item', cutoff => :cutoff) AS item_model,
 	recsys.train('taste', 'factors', cutoff => :cutoff) AS factor_model, recsys.train('taste', 'popularity', cutoff => :cutoff) AS popular_model \gset
+UPDATE recsys.recommender SET live_model_id = :full_model WHERE recommender = 'taste';	-- the live policy's lists are by the live model
 CREATE TABLE evaluate_shop.list AS
 WITH relevant AS (	-- bought in the test period, not before, of items known in train
 	SELECT user_id, array_agg(DISTINCT item_id) AS items FROM taste.interaction i

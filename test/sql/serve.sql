@@ -71,6 +71,13 @@ SELECT * FROM recsys.maintain('library');
 SET client_min_messages = warning;
 DROP VIEW serve_keep;
 SELECT * FROM recsys.maintain('library');
+-- a month that was detached and left there does not end the upkeep
+CREATE TABLE library.request_2020_03 (LIKE library.request);
+SELECT serve_log('2020-03-01', 1);
+SET client_min_messages = notice;
+SELECT action, partition FROM recsys.maintain('library') WHERE partition LIKE 'request%';
+SET client_min_messages = warning;
+DROP TABLE library.request_2020_03;
 SELECT recsys.maintain('nonesuch');
 TRUNCATE library.request, library.exposure;
 

@@ -1,0 +1,96 @@
+-- schedule: when a cron schedule was last due, and what is done about it
+SET client_min_messages = error;
+\set SHOW_CONTEXT never
+SET timezone = 'UTC';
+
+-- Wednesday 2024-05-15, 10:20
+SELECT s AS schedule, recsys._last_due(s, '2024-05-15 10:20:30Z') AS last
+FROM (VALUES (1, '* * * * *'), (2, '30 3 * * *'), (3, '20 10 * * *'), (4, '21 10 * * *'), (5, '*/15 * * * *'), (6, '5,50 */4 * * *'),
+	(7, '0 2 1 * *'), (8, '0 2 31 * *'), (9, '0 2 * * 0'), (10, '0 2 * * 7'), (11, '0 2 * * mon-fri'), (12, '0 2 * * SUN,thu'),
+	(13, '0 2 1 * fri'), (14, '0 2 */2 * fri'), (15, '0 0 29 2 *'), (16, '0 0 1 jan *'), (17, '10-40/10 9-17/4 * 3-6 *'),
+	(18, '@daily'), (19, '@weekly'), (20, '@monthly'), (21, '@Yearly'), (22, '@hourly'), (23, '  0   6 * *  * '), (24, '30 seconds')) v (n, s) ORDER BY n;
+SELECT recsys._last_due('@reboot', now()) = pg_postmaster_start_time() AS start;
+SELECT recsys._last_due('0 0 29 2 *', '2104-02-28 00:00Z') AS leap;
+-- against a count of minutes
+SELECT count(*) AS minutes, bool_and(recsys._last_due('7,37 1,13 * * 2,4', m) = (SELECT max(d) FROM generate_series(m - interval '8 days', m, '1 minute') d
+	WHERE extract(minute FROM d) IN (7, 37) AND extract(hour FROM d) IN (1, 13) AND extract(dow FROM d) IN (2, 4))) AS same
+FROM generate_series('2024-02-26Z'::timestamptz, '2024-03-04Z', '7 hours 11 minutes') m;
+-- what cron.timezone says, from pg_cron 1.6 on
+SET cron.timezone = 'Europe/Vienna';
+SELECT recsys._last_due('30 3 * * *', '2024-05-15 10:20:30Z') AS last;
+RESET cron.timezone;
+
+CREATE FUNCTION pg_temp.failure(command text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE command;
+	RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT pg_temp.failure(format('SELECT recsys._last_due(%L, now())', s)) AS refused
+FROM unnest('{"",daily,"* * * *","* * * * * *","60 * * * *","* 24 * * *","* * 0 * *","* * * 13 *","* * * * 8","5-1 * * * *","*/0 * * * *","5/2 * * * *","a * * * *","1,, * * * *","-1 * * * *","0 0 31 2 *","* * * * *; DROP"}'::text[]) s;
+SELECT recsys._last_due('every day', now());
+
+-- one retrain for all the instants that have gone by
+CREATE TABLE sched_loan (reader int, book int, lent timestamptz);
+CREATE INDEX ON sched_loan (reader, lent);
+CREATE INDEX ON sched_loan (book, lent);
+INSERT INTO sched_loan SELECT r, b, '2024-01-01Z'::timestamptz + (r * 10 + b) * interval '1 hour' FROM generate_series(1, 20) r, generate_series(1, 8) b WHERE (r * b) % 3 <> 1;
+SELECT recsys.create_recommender('sched', 'sched_loan', 'reader', 'book', 'lent');
+SELECT recsys.alter_policy('sched', 'default', '{"factors": 4, "sweeps": 1}');
+PREPARE runs AS SELECT count(*) AS runs, count(*) FILTER (WHERE state IN ('succeeded', 'held_back')) AS well FROM recsys.training_run WHERE recommender = 'sched';
+CALL recsys.retrain_due('sched', '0 3 1 1 *');
+EXECUTE runs;
+-- not due again
+CALL recsys.retrain_due('sched', '0 3 1 1 *');
+CALL recsys.retrain_due('sched', '0 3 1 * *');
+EXECUTE runs;
+-- another month, as far as the run knows
+UPDATE recsys.training_run SET started_at = started_at - interval '2 years' WHERE recommender = 'sched';
+CALL recsys.retrain_due('sched', '0 3 1 1 *');
+CALL recsys.retrain_due('sched', '0 3 1 1 *');
+EXECUTE runs;
+-- runs of other kinds, and those that did not come to their end, do not count
+UPDATE recsys.training_run SET started_at = started_at - interval '2 years' WHERE recommender = 'sched';
+SELECT recsys.evaluate('sched') > 0 AS evaluated, recsys.train('sched') > 0 AS trained;
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+CREATE FUNCTION sched_stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$;
+CREATE TRIGGER stop BEFORE INSERT ON sched.popularity EXECUTE FUNCTION sched_stop();
+CALL recsys.retrain_due('sched', '0 3 1 1 *');
+SELECT state, message FROM recsys.training_run WHERE recommender = 'sched' ORDER BY run_id DESC LIMIT 1;
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+DROP TRIGGER stop ON sched.popularity;
+CALL recsys.retrain_due('sched', '0 3 1 1 *');
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+
+-- calls that cannot be
+CALL recsys.retrain_due('sched', NULL);
+CALL recsys.retrain_due('nobody', '0 3 * * *');
+BEGIN;
+CALL recsys.retrain_due('sched', '0 3 * * *');
+ROLLBACK;
+SELECT recsys.schedule('sched', 'at night');
+SELECT recsys.schedule('sched', NULL);
+SELECT recsys.schedule('nobody');
+SELECT recsys.unschedule('nobody');
+SELECT recsys.unschedule('sched');
+CREATE ROLE sched_reader;
+GRANT USAGE ON SCHEMA sched TO sched_reader;
+SET ROLE sched_reader;
+SELECT recsys.schedule('sched');
+SELECT recsys.unschedule('sched');
+CALL recsys.retrain_due('sched', '0 3 * * *');
+RESET ROLE;
+DROP OWNED BY sched_reader;
+DROP ROLE sched_reader;
+-- whose job it is: a superuser's becomes the owner's, if that can log in
+CREATE ROLE sched_owner;
+ALTER SCHEMA sched OWNER TO sched_owner;
+SELECT recsys._job_role('sched') = current_user AS caller;
+ALTER ROLE sched_owner LOGIN;
+SELECT recsys._job_role('sched');
+ALTER SCHEMA sched OWNER TO CURRENT_USER;
+DROP ROLE sched_owner;
+SELECT recsys.drop_recommender('sched');
+DROP TABLE sched_loan;
+DROP FUNCTION sched_stop();
