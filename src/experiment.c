@@ -332,7 +332,9 @@ load(Assigner *a, Name recommender, Name experiment)
 	a->command = s->curcid;
 	a->noverrides = 0;
 	r = rs_registry_get(NameStr(*recommender), a->context);
-	a->e = rs_experiments(r, NameStr(*experiment), a->context, &a->n);
+	a->n = 0;
+	if (NameStr(*experiment)[0] != '\0')	/* which stands for all of them */
+		a->e = rs_experiments(r, NameStr(*experiment), a->context, &a->n);
 	if (a->n == 0)
 		check_experiment(a);
 	if (a->n > 0)

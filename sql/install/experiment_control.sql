@@ -17,6 +17,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION recsys._experiment(name, name) IS 'an experiment''s row, or a clear error';
 
+CREATE FUNCTION recsys._serialize_experiments(recommender name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	-- a new version of the row: a lock alone would let a repeatable read go on with what it saw before
+	UPDATE recsys.recommender r SET changed_at = r.changed_at WHERE r.recommender = recommender;
+END $$;
+COMMENT ON FUNCTION recsys._serialize_experiments(name) IS
+'one change of a recommender''s experiments and their policies at a time, until the transaction ends: ranges of traffic must not overlap, and arms are frozen';
+
 CREATE FUNCTION recsys._lock_experiment(recommender name, experiment name, states text[], act text) RETURNS recsys.experiment
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -24,8 +34,7 @@ DECLARE
 	e recsys.experiment;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
-	-- one change of a recommender's experiments at a time: ranges of traffic must not overlap
-	PERFORM FROM recsys.recommender r WHERE r.recommender = recommender FOR NO KEY UPDATE;
+	PERFORM recsys._serialize_experiments(recommender);
 	e := recsys._experiment(recommender, experiment);
 	IF e.state <> ALL (states) THEN
 		RAISE EXCEPTION 'experiment "%" is %: it cannot be %', experiment, e.state, act USING ERRCODE = '55000',
@@ -41,11 +50,12 @@ COMMENT ON FUNCTION recsys._lock_experiment(name, name, text[], text) IS
 'an experiment''s row, locked until the transaction ends; 55000 unless it is in one of these states';
 
 CREATE FUNCTION recsys._check_not_tested(recommender name, policy name) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	e name;
 BEGIN
+	PERFORM recsys._serialize_experiments(recommender);
 	SELECT x.experiment INTO e FROM recsys.experiment x JOIN recsys.variant v ON v.experiment_id = x.experiment_id
 	WHERE (x.recommender, x.state, v.policy) = (recommender, 'running', policy) ORDER BY x.experiment LIMIT 1;
 	IF FOUND THEN
@@ -53,7 +63,7 @@ BEGIN
 			HINT = format('Arms are frozen: SELECT recsys.stop_experiment(%L, %L) first, or create another policy.', recommender, e);
 	END IF;
 END $$;
-COMMENT ON FUNCTION recsys._check_not_tested(name, name) IS '55006 while a policy is an arm of a running experiment';
+COMMENT ON FUNCTION recsys._check_not_tested(name, name) IS '55006 while a policy is an arm of a running experiment; none is started until the transaction ends';
 
 /* ---- definition ---- */
 
@@ -73,22 +83,27 @@ BEGIN
 	PERFORM recsys._check_keys(settings, recsys._default_experiment_settings(), 'settings of an experiment');
 	PERFORM recsys._check_number(settings, 'pre_days', 1, 3650, false);
 	PERFORM recsys._check_number(settings, 'winsorize', 0.5, 1, false);
-	IF jsonb_typeof(settings -> 'cuped') <> 'boolean' THEN
+	IF jsonb_typeof(settings -> 'pre_days') = 'null' THEN
+		RAISE EXCEPTION 'setting "pre_days" must not be null' USING ERRCODE = '22023',
+			HINT = '{"cuped": false} leaves the time before the exposure out.';
+	ELSIF jsonb_typeof(settings -> 'cuped') <> 'boolean' THEN
 		RAISE EXCEPTION 'setting "cuped" is %, must be true or false', settings -> 'cuped' USING ERRCODE = '22023';
 	END IF;
 	IF jsonb_typeof(settings -> 'retention') <> 'array' OR EXISTS (SELECT FROM jsonb_array_elements(settings -> 'retention') w
 		WHERE w::text !~ '^\[\d{1,3}, \d{1,3}\]$' OR (w ->> 0)::int > (w ->> 1)::int) THEN
 		RAISE EXCEPTION 'setting "retention" is %, must be an array of [first day, last day]', settings -> 'retention'
 			USING ERRCODE = '22023', HINT = 'For example [[1, 7], [8, 14]]: days are counted from the first exposure.';
+	ELSIF (SELECT count(*) <> count(DISTINCT w) FROM jsonb_array_elements(settings -> 'retention') w) THEN
+		RAISE EXCEPTION 'setting "retention" is %, has a window twice', settings -> 'retention' USING ERRCODE = '22023';
 	END IF;
 	IF jsonb_typeof(settings -> 'metrics') <> 'object' THEN
 		RAISE EXCEPTION 'setting "metrics" is %, must be an object of queries by name', settings -> 'metrics' USING ERRCODE = '22023';
 	END IF;
 	FOR m IN SELECT * FROM jsonb_each(settings -> 'metrics') ORDER BY 1 LOOP
-		IF m.key !~ '^[a-z_][a-z0-9_]*$' OR length(m.key) > 63 OR m.key ~ '^retention_'
+		IF m.key !~ '^[a-z_][a-z0-9_]*$' OR length(m.key) > 59 OR m.key ~ '^retention_'
 			OR m.key IN ('conversion', 'items', 'revenue', 'click_through', 'coverage', 'novelty', 'latency', 'fallback_share') THEN
 			RAISE EXCEPTION 'metric name "%" is not allowed', m.key
-				USING ERRCODE = '22023', HINT = 'Names are made of a-z, 0-9 and _, do not begin with a digit, and are not those of built-in metrics.';
+				USING ERRCODE = '22023', HINT = 'Names are made of at most 59 of a-z, 0-9 and _, do not begin with a digit, and are not those of built-in metrics.';
 		ELSIF jsonb_typeof(m.value) <> 'string' THEN
 			RAISE EXCEPTION 'metric "%" is %, must be a query in a string', m.key, m.value USING ERRCODE = '22023';
 		END IF;
@@ -188,6 +203,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	e recsys.experiment;
+	m text;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
 	IF experiment IS NULL OR experiment = '' THEN
@@ -215,6 +231,14 @@ BEGIN
 	-- unlike that of any other experiment, so that arms of two of them are independent
 	UPDATE recsys.experiment x SET salt = format('%s/%s/%s', recommender, experiment, x.experiment_id) WHERE x.experiment_id = e.experiment_id;
 	PERFORM recsys._add_variants(recommender, e.experiment_id, variants);
+	IF EXISTS (SELECT FROM recsys.variant x WHERE (x.experiment_id, x.policy) = (e.experiment_id, 'external')) THEN
+		FOREACH m IN ARRAY ARRAY[e.primary_metric] || e.guardrails LOOP
+			IF m IN ('latency', 'fallback_share') THEN
+				RAISE EXCEPTION 'metric "%" cannot decide about an arm whose policy is external', m USING ERRCODE = '22023',
+					HINT = 'Its lists are made by the app: what they cost and where they are from is not known.';
+			END IF;
+		END LOOP;
+	END IF;
 	RETURN e.experiment_id;
 END $$;
 COMMENT ON FUNCTION recsys.create_experiment(name, name, jsonb, float8, text, text[], interval, float8, float8, int, jsonb) IS
@@ -280,7 +304,7 @@ BEGIN
 	IF low IS NULL THEN
 		PERFORM recsys._no_traffic(recommender, e.traffic);
 	END IF;
-	SELECT least(greatest(coalesce(p.units_needed, p.units_per_day * greatest(e.minimum_days, 1), 10000), 200), 1e12)
+	SELECT least(greatest(coalesce(p.units_needed, nullif(p.units_per_day, 0) * greatest(e.minimum_days, 1), 10000), 200), 1e12)
 	INTO planned FROM recsys.experiment_power(recommender, experiment) p;
 	UPDATE recsys.experiment x SET state = 'running', traffic_from = low, planned_units = planned, started_at = clock_timestamp()
 	WHERE x.experiment_id = e.experiment_id;
@@ -336,7 +360,8 @@ DECLARE
 	e recsys.experiment := recsys._lock_experiment(recommender, experiment, '{stopped}', 'decided');
 BEGIN
 	SELECT r.verdict, r.reason INTO e.verdict, e.reason FROM recsys.experiment_report(recommender, experiment) r LIMIT 1;
-	UPDATE recsys.experiment x SET state = 'decided', decided_at = clock_timestamp(), verdict = e.verdict, reason = e.reason
+	-- the instant of that report, by which its rows are found
+	UPDATE recsys.experiment x SET state = 'decided', decided_at = greatest(now(), e.started_at, e.stopped_at), verdict = e.verdict, reason = e.reason
 	WHERE x.experiment_id = e.experiment_id;
 	RETURN e.verdict;
 END $$;

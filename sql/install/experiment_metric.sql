@@ -174,7 +174,8 @@ BEGIN
 		IF e.settings ->> 'winsorize' IS NOT NULL AND (m.metric IN ('items', 'revenue') OR m.needs = 'own') THEN
 			caps := caps || format(', (SELECT percentile_cont(%2$L::float8) WITHIN GROUP (ORDER BY w.x%1$s) FROM wide w WHERE w.x%1$s > 0) AS cap%1$s',
 				m.n, e.settings ->> 'winsorize');
-			m.x := format('least(w.x%1$s, c.cap%1$s)', m.n);
+			-- least() would make the cap of a NULL
+			m.x := format('CASE WHEN w.x%1$s > c.cap%1$s THEN c.cap%1$s ELSE w.x%1$s END', m.n);
 		ELSE
 			m.x := format('w.x%s', m.n);
 		END IF;
@@ -230,7 +231,8 @@ COMMENT ON FUNCTION recsys._past_exposed(recsys.experiment, timestamptz, timesta
 CREATE FUNCTION recsys.experiment_power(recommender name, experiment name, power float8 DEFAULT 0.8)
 	RETURNS TABLE (metric text, baseline float8, deviation float8, minimum_effect float8, units_needed int8,
 		units_per_day float8, days_needed float8, detectable_effect float8, note text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET jit = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET jit = off
+	SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 DECLARE
 	e recsys.experiment;

@@ -20,8 +20,8 @@ BEGIN
 		difference := t[2] - c[2];
 		error := sqrt(c[3] / c[1] + t[3] / t[1]);
 	END IF;
-	-- the interval rests on the central limit theorem, and not on rounding
-	IF error > 1e-9 * abs(CASE kind WHEN 'ratio' THEN c[2] / c[4] ELSE c[2] END) AND c[1] >= 100 AND t[1] >= 100 THEN
+	-- the interval rests on the central limit theorem, and not on rounding; arms without variance may differ
+	IF greatest(error, abs(difference)) > 1e-9 * abs(CASE kind WHEN 'ratio' THEN c[2] / c[4] ELSE c[2] END) AND c[1] >= 100 AND t[1] >= 100 THEN
 		SELECT s.lower, s.upper, least(1, s.p_value * arms) INTO lower, upper, p_value
 		FROM recsys.sequential_interval(difference, error, (c[1] + t[1])::int8, alpha / arms, planned) s;
 	END IF;
@@ -49,7 +49,8 @@ COMMENT ON FUNCTION recsys._experiment_exposed(recsys.experiment, timestamptz, t
 
 CREATE FUNCTION recsys._experiment_results(e recsys.experiment, as_of timestamptz)
 	RETURNS TABLE (result recsys.experiment_result, crossed int8, latest timestamptz)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET jit = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET jit = off
+	SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 DECLARE
 	shown_until timestamptz := least(as_of, e.stopped_at);
@@ -84,6 +85,10 @@ BEGIN
 		FOR m IN SELECT k.*, row_number() OVER () AS n FROM recsys._experiment_metrics(e) k LOOP
 			c := control.moments[m.n * 6 - 5 : m.n * 6];
 			t := arm.moments[m.n * 6 - 5 : m.n * 6];
+			IF 'NaN' = ANY (t) THEN
+				RAISE EXCEPTION 'metric "%" of variant "%" has values that are not finite', m.metric, arm.variant USING ERRCODE = '22003',
+					HINT = 'Neither NaN nor infinity has a mean; the query of the metric, or the filter of the recommender, can leave them out.';
+			END IF;
 			result := ROW(e.experiment_id, as_of, arm.variant, m.metric, e.recommender, m.role, coalesce(t[1], 0),
 				CASE m.kind WHEN 'ratio' THEN t[2] / nullif(t[4], 0) WHEN 'items' THEN arm.items / nullif(known, 0) ELSE t[2] END,
 				NULL, NULL, NULL, NULL, NULL, ratio);
@@ -157,10 +162,14 @@ BEGIN
 	END IF;
 	SELECT r.* INTO w FROM unnest(results) r WHERE r.role = 'primary' AND r.variant = winner;
 	-- of every arm: surely worse, or surely without the effect that matters
-	SELECT bool_and(CASE WHEN m.lower_is_better THEN r.lower > 0 ELSE r.upper < 0 END),
-		bool_and(CASE WHEN m.lower_is_better THEN -r.lower ELSE r.upper END < e.minimum_effect * abs(r.difference / nullif(r.lift, 0)))
+	-- one of which nothing is known yet is neither
+	SELECT bool_and(coalesce(CASE WHEN m.lower_is_better THEN r.lower > 0 ELSE r.upper < 0 END, false)),
+		bool_and(coalesce(CASE WHEN m.lower_is_better THEN -r.lower ELSE r.upper END < e.minimum_effect * abs(c.mean), false))
 	INTO worse, hopeless
-	FROM unnest(results) r JOIN recsys._experiment_metrics(e) m ON m.metric = r.metric WHERE r.role = 'primary' AND r.difference IS NOT NULL;
+	FROM unnest(results) r JOIN recsys._experiment_metrics(e) m ON m.metric = r.metric
+	JOIN recsys.variant v ON (v.experiment_id, v.control) = (e.experiment_id, true)
+	JOIN unnest(results) c ON (c.variant, c.metric) = (v.variant, r.metric)
+	WHERE r.role = 'primary' AND r.variant <> v.variant;
 	SELECT r.metric, r.variant INTO g FROM unnest(results) r JOIN recsys._experiment_metrics(e) m ON m.metric = r.metric
 	WHERE r.role = 'guardrail' AND CASE WHEN m.lower_is_better THEN r.lower > 0 ELSE r.upper < 0 END ORDER BY r.variant, r.metric LIMIT 1;
 	IF winner IS NOT NULL AND days >= e.minimum_days THEN
@@ -170,6 +179,9 @@ BEGIN
 	ELSIF winner IS NOT NULL AND running THEN
 		verdict := 'keep running';
 		reason := format('%s is ahead in %s, but %s of at least %s days have passed: weekdays differ', winner, w.metric, floor(days), e.minimum_days);
+	ELSIF winner IS NOT NULL THEN
+		verdict := 'do not ship';
+		reason := format('%s was ahead in %s when it was stopped, but only %s of at least %s days had passed: weekdays differ', winner, w.metric, floor(days), e.minimum_days);
 	ELSIF g.metric IS NOT NULL AND (NOT running OR (SELECT count(*) FROM recsys.variant v WHERE v.experiment_id = e.experiment_id) = 2) THEN
 		verdict := 'do not ship';
 		reason := format('%s is worse in %s, a guardrail', g.variant, g.metric);
@@ -232,7 +244,8 @@ BEGIN
 		INSERT INTO recsys.experiment_result AS old SELECT r.* FROM unnest(results) r
 		ON CONFLICT ON CONSTRAINT experiment_result_pkey DO UPDATE
 		SET role = excluded.role, units = excluded.units, mean = excluded.mean, difference = excluded.difference, lift = excluded.lift,
-			lower = excluded.lower, upper = excluded.upper, p_value = excluded.p_value, sample_ratio_p = excluded.sample_ratio_p;
+			lower = excluded.lower, upper = excluded.upper, p_value = excluded.p_value, sample_ratio_p = excluded.sample_ratio_p
+		WHERE old.computed_at IS DISTINCT FROM e.decided_at;
 		IF as_of IS NULL AND e.state <> 'decided' THEN
 			UPDATE recsys.experiment x SET verdict = verdict, reason = reason WHERE x.experiment_id = e.experiment_id;
 		END IF;
@@ -261,8 +274,7 @@ BEGIN
 	IF verdict = 'ship' THEN
 		-- of the report that the verdict is from
 		SELECT array_agg(r) INTO results FROM recsys.experiment_result r
-		WHERE r.experiment_id = experiment_id AND r.computed_at = (SELECT max(l.computed_at) FROM recsys.experiment_result l
-			WHERE l.experiment_id = experiment_id AND l.computed_at <= coalesce(e.decided_at, 'infinity'));
+		WHERE (r.experiment_id, r.computed_at) = (experiment_id, coalesce(e.decided_at, greatest(now(), e.started_at, e.stopped_at)));
 		SELECT v.policy INTO policy FROM recsys.variant v
 		WHERE v.experiment_id = experiment_id AND v.variant = recsys._experiment_winner(e, results);
 	END IF;

@@ -45,7 +45,11 @@ SELECT recsys.create_experiment('ab', 'e', :arms, primary_metric => 'coverage');
 SELECT recsys.create_experiment('ab', 'e', :arms, guardrails => '{coverage}');
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"colour": 1}'); \echo :SQLSTATE
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"retention": [[7, 1]]}');
+SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"retention": [[1, 7], [1, 7]]}');
+SELECT recsys.create_experiment('ab', 'e', :arms, settings => jsonb_build_object('metrics', jsonb_build_object(repeat('m', 60), 'SELECT unit, 1 AS value FROM exposed')));
+SELECT recsys.create_experiment('ab', 'e', '[{"variant": "app", "policy": "external", "control": true}, {"variant": "new", "policy": "default"}]', guardrails => '{latency}'); \echo :SQLSTATE
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"winsorize": 0.2}');
+SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"pre_days": null}');
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"metrics": {"conversion": "SELECT 1"}}');
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"metrics": {"joy": 1}}');
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"metrics": {"joy": "SELECT unit FROM exposed"}}'); \echo :SQLSTATE
@@ -89,6 +93,8 @@ SELECT recsys.alter_experiment('ab', 'two', 0.31); \echo :SQLSTATE
 SELECT recsys.alter_experiment('ab', 'three', 0.21); \echo :SQLSTATE
 SELECT recsys.alter_policy('ab', 'default', '{"factors": 3}'); \echo :SQLSTATE
 SELECT recsys.drop_policy('ab', 'default'); \echo :SQLSTATE
+
+SELECT recsys.assign('ab', '', '1'); \echo :SQLSTATE
 
 -- assignment is the formula, whoever computes it
 SELECT bool_and(recsys.assign('ab', 'two', u::text) IS NOT DISTINCT FROM CASE

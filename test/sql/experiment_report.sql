@@ -19,8 +19,8 @@ SELECT recsys.create_experiment('abr', 'test', '[{"variant": "old", "policy": "p
 	"metrics": {"spend": "SELECT x.unit, sum(e.price) AS value FROM exposed x JOIN public.abr_event e ON e.reader = x.user_id AND e.at >= x.exposed_at AND e.at < x.until GROUP BY x.unit"},
 	"retention": [[1, 2], [3, 5]], "cuped": false}') > 0 AS created;
 SELECT recsys.start_experiment('abr', 'test') > 0 AS started;
--- as if it had run from the 26th on
-UPDATE recsys.experiment SET started_at = '2026-01-26Z', planned_units = 1000 WHERE experiment = 'test';
+-- as if it had run from the 26th on; the salt has the experiment's id, which is not always the same
+UPDATE recsys.experiment SET started_at = '2026-01-26Z', planned_units = 1000, salt = 'abr/test/13' WHERE experiment = 'test';
 
 -- each reader is shown four books on two days, of which some are bought
 CREATE FUNCTION abr_show(reader int8, day int, arm text, experiment int8) RETURNS void LANGUAGE sql AS $$
@@ -95,6 +95,31 @@ SELECT r.variant, abs(r.mean - (SELECT avg(least(u.spent, (SELECT percentile_con
 FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') r WHERE r.metric = 'revenue' ORDER BY 1;
 UPDATE recsys.experiment SET settings = settings || '{"winsorize": null}' WHERE experiment = 'test';
 
+-- a unit without a value is not cut down to it
+BEGIN;
+UPDATE abr.request SET user_id = NULL WHERE user_id <= 40;
+UPDATE recsys.experiment SET settings = settings || '{"winsorize": 0.8}' WHERE experiment = 'test';
+SELECT metric, sum(units) AS units, bool_and(r.mean <= 7) AS small FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') r WHERE metric IN ('conversion', 'items', 'revenue') GROUP BY metric ORDER BY 1;
+ROLLBACK;
+-- what is said does not depend on how the session writes and reads times
+BEGIN;
+CREATE TEMP TABLE abr_plain AS SELECT * FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+SET LOCAL timezone = 'Asia/Kolkata';
+SET LOCAL datestyle = 'SQL, DMY';
+SET LOCAL extra_float_digits = -10;
+SELECT count(*) AS rows, count(*) FILTER (WHERE p IS NOT DISTINCT FROM r) AS same FROM abr_plain p JOIN recsys.experiment_report('abr', 'test', '2026-02-10Z'::timestamptz) r USING (variant, metric);
+ROLLBACK;
+-- values without a mean
+BEGIN;
+UPDATE recsys.experiment SET settings = settings || '{"metrics": {"spend": "SELECT unit, ''NaN'' AS value FROM exposed"}}' WHERE experiment = 'test';
+SELECT * FROM recsys.experiment_report('abr', 'test', '2026-02-10Z'); \echo :SQLSTATE
+ROLLBACK;
+-- arms that do not vary differ for all that, and a guardrail sees it
+BEGIN;
+UPDATE abr.request SET milliseconds = CASE variant WHEN 'new' THEN 9 ELSE 3 END;
+SELECT lower, upper, p_value, verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') WHERE (variant, metric) = ('new', 'latency');
+ROLLBACK;
+
 -- who has an override is no sample
 SELECT experiment_id AS id FROM recsys.experiment WHERE experiment = 'test' \gset
 INSERT INTO abr.experiment_override SELECT :id, u::text, 'new' FROM generate_series(1, 100) u;
@@ -125,6 +150,18 @@ UPDATE recsys.variant SET control = NOT control WHERE experiment_id = :id AND co
 UPDATE recsys.variant SET control = true WHERE experiment_id = :id AND variant = 'new';
 SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
 ROLLBACK;
+-- nor is it all of them while nothing is known of another arm
+BEGIN;
+UPDATE recsys.variant SET control = NOT control WHERE experiment_id = :id AND control;
+UPDATE recsys.variant SET control = true WHERE experiment_id = :id AND variant = 'new';
+INSERT INTO recsys.variant SELECT experiment_id, 'rare', recommender, policy, policy_version, 0.000001, false FROM recsys.variant WHERE experiment_id = :id AND control;
+SELECT DISTINCT verdict, reason LIKE 'no sure difference in conversion after %' AS reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+ROLLBACK;
+-- a win is none when it was stopped too early
+BEGIN;
+UPDATE recsys.experiment SET minimum_days = 60, state = 'stopped', stopped_at = '2026-02-10Z' WHERE experiment_id = :id;
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-11Z');
+ROLLBACK;
 -- no effect as large as the one that matters
 BEGIN;
 UPDATE recsys.experiment SET primary_metric = 'retention_1_2', minimum_effect = 5 WHERE experiment_id = :id;
@@ -150,6 +187,7 @@ SELECT count(*) - :stored AS more FROM recsys.experiment_result;
 SELECT recsys.stop_experiment('abr', 'test') IS NOT NULL AS stopped;
 SELECT recsys.decide_experiment('abr', 'test');
 DELETE FROM abr_event;
+SELECT DISTINCT r.verdict FROM recsys.experiment e, recsys.experiment_report('abr', 'test', e.decided_at) r WHERE e.experiment_id = :id;
 SELECT policy, verdict, experiment_id = :id AS id FROM recsys._experiment_verdict('abr', 'test');
 SELECT DISTINCT verdict FROM recsys.experiment_report('abr', 'test');
 SELECT state, verdict FROM recsys.experiment WHERE experiment = 'test';
