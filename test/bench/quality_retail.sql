@@ -2,6 +2,7 @@
 -- Questions: "new" of a shop that does not list again what one has, "all" of
 -- one that does (repeatable); "all, not repeatable" measures the first shop's
 -- lists by the second's protocol, which is not what its ranker has learned.
+-- Users are those known before the cutoff.
 -- The single method is chosen for each month: by its validation ("validation"),
 -- by the very test ("test", which favours it), or by the test among tuned and
 -- default settings ("test, any").  Intervals of all months together are of
@@ -18,11 +19,23 @@ SELECT q.question, r.cutoff, e.user_id, e.policy, e.value
 FROM (SELECT DISTINCT again, cutoff, run_id FROM quality_run) r
 	JOIN (VALUES ('new', false, 'new'), ('all', true, 'all'), ('all, not repeatable', false, 'all')) q (question, again, protocol) USING (again)
 	JOIN retail.user_evaluation e ON e.run_id = r.run_id AND e.protocol = q.protocol
-	JOIN (SELECT DISTINCT run_id, policy, protocol FROM recsys.evaluation) known
-		ON (known.run_id, known.policy, known.protocol) = (e.run_id, e.policy, e.protocol)
+	JOIN (SELECT user_id, min(interacted_at) AS since FROM retail.interaction GROUP BY user_id) u
+		ON u.user_id = e.user_id AND u.since < r.cutoff AT TIME ZONE 'UTC'
 WHERE e.metric = 'ndcg' AND e.k = 10;
 CREATE TABLE quality_mean AS
 SELECT question, cutoff, policy, count(*) AS users, avg(value) AS ndcg FROM quality_value GROUP BY question, cutoff, policy;
+
+-- must be the figures of the evaluations
+SELECT count(*) = 0 AS equal FROM quality_run r JOIN recsys.evaluation e ON e.run_id = r.run_id
+	JOIN quality_mean m ON m.cutoff = r.cutoff AND m.policy = e.policy
+		AND m.question = CASE WHEN r.again THEN 'all' WHEN e.protocol = 'new' THEN 'new' ELSE 'all, not repeatable' END
+WHERE (e.metric, e.k, e.population) = ('ndcg', 10, 'warm') AND (NOT r.again OR e.protocol = 'all')
+	AND (m.users <> e.users OR abs(m.ndcg - e.value) > 1e-9) \gset
+\if :equal
+\else
+\warn 'values by user do not make the figures of the evaluations'
+SELECT 1 / 0;
+\endif
 
 CREATE TABLE quality_pair AS
 WITH choice (chosen, settings, funnel, singles) AS (
