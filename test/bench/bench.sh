@@ -7,6 +7,7 @@
 #	DATA_DIR	where the real data are, for quality; data by default
 #	BENCH		what to do, some of the words below; "small medium" by default
 #	CSV			where to write the table; build/bench.csv by default
+#	TRIALS		of each search of quality; 12 by default
 #	MEMORY		what a training may take; 3/4 of the machine's by default
 #	PG_CONFIG	of the server to run
 #

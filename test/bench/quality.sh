@@ -2,7 +2,7 @@
 # Online Retail, and what rules do to lists of the built-in shop.  Sourced by
 # bench.sh.  Figures do not hang on the machine, but for the last digits.
 
-TRIALS=${TRIALS:-30}			# of each search: tune's own default
+TRIALS=${TRIALS:-12}			# of each search
 CUTOFFS="2011-07-11 2011-08-11 2011-09-11 2011-10-11 2011-11-11"
 
 part_quality() {

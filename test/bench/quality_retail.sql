@@ -14,16 +14,22 @@
 \pset footer off
 \o /dev/null
 
+CREATE TABLE quality_user AS
+SELECT user_id, min(interacted_at) AS since FROM retail.interaction GROUP BY user_id;
+ANALYZE quality_user;
+ANALYZE quality_run;
+ANALYZE retail.user_evaluation;
 CREATE TABLE quality_value AS
 SELECT q.question, r.cutoff, e.user_id, e.policy, e.value
 FROM (SELECT DISTINCT again, cutoff, run_id FROM quality_run) r
 	JOIN (VALUES ('new', false, 'new'), ('all', true, 'all'), ('all, not repeatable', false, 'all')) q (question, again, protocol) USING (again)
 	JOIN retail.user_evaluation e ON e.run_id = r.run_id AND e.protocol = q.protocol
-	JOIN (SELECT user_id, min(interacted_at) AS since FROM retail.interaction GROUP BY user_id) u
-		ON u.user_id = e.user_id AND u.since < r.cutoff AT TIME ZONE 'UTC'
+	JOIN quality_user u ON u.user_id = e.user_id AND u.since < r.cutoff AT TIME ZONE 'UTC'
 WHERE e.metric = 'ndcg' AND e.k = 10;
 CREATE TABLE quality_mean AS
 SELECT question, cutoff, policy, count(*) AS users, avg(value) AS ndcg FROM quality_value GROUP BY question, cutoff, policy;
+ANALYZE quality_value;
+ANALYZE quality_mean;
 
 -- must be the figures of the evaluations
 SELECT count(*) = 0 AS equal FROM quality_run r JOIN recsys.evaluation e ON e.run_id = r.run_id
@@ -47,6 +53,8 @@ SELECT DISTINCT ON (c.chosen, c.settings, m.question, m.cutoff) c.chosen, c.sett
 FROM choice c JOIN quality_mean m ON m.policy = ANY (c.singles)
 	LEFT JOIN quality_run r ON r.policy = m.policy AND r.cutoff = m.cutoff AND r.again = (m.question = 'all')
 ORDER BY c.chosen, c.settings, m.question, m.cutoff, CASE WHEN c.chosen = 'validation' THEN r.validation ELSE m.ndcg END DESC;
+
+ANALYZE quality_pair;
 
 CREATE TABLE quality_difference AS
 SELECT p.chosen, p.settings, p.question, p.cutoff, p.single, f.user_id, f.value - s.value AS difference
