@@ -30,7 +30,7 @@
 #				and go, beside retrains; a model of a million items (small)	8
 # and by name only, without a size:
 #	quality		how good the funnel's lists are beside tuned methods, on
-#				Online Retail; what each rule does to lists					6
+#				Online Retail; what each rule does to lists					4
 #
 # Every figure stands beside another one of the same run, and their ratio is
 # what counts: seconds of a shared machine say little.  A line with a claim

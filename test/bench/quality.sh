@@ -43,7 +43,7 @@ quality_retail() {
 		for settings in default tuned; do
 			of="(question, settings, chosen) = ('$question', '$settings', 'test')"
 			note "$(sql "SELECT ahead FROM quality_pooled WHERE $of")" months "$question: $settings funnel ahead of the best, of 5" "" "" "" '>= 4'
-			note "$(sql "SELECT lower FROM quality_pooled WHERE $of")" "" "$question: difference in NDCG@10, lower end" "" "" "" '>= 0'
+			note "$(sql "SELECT lower FROM quality_pooled WHERE $of")" "" "$question: $settings, difference, lower end" "" "" "" '>= 0'
 		done
 	done
 }
