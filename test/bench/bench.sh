@@ -4,8 +4,10 @@
 #	test/bench/bench.sh
 #
 # Environment:
+#	DATA_DIR	where the real data are, for quality; data by default
 #	BENCH		what to do, some of the words below; "small medium" by default
 #	CSV			where to write the table; build/bench.csv by default
+#	TRIALS		of each search of quality; 12 by default
 #	MEMORY		what a training may take; 3/4 of the machine's by default
 #	PG_CONFIG	of the server to run
 #
@@ -26,8 +28,11 @@
 #	retrain		the whole loop, stage by stage							2
 #	serving		lists and the other questions, by sessions that come
 #				and go, beside retrains; a model of a million items (small)	8
+# and by name only, without a size:
+#	quality		how good the funnel's lists are beside tuned methods, on
+#				Online Retail; what each rule does to lists					4
 #	experiments	500 simulated experiments with a known truth; a report on 10
-#				million exposures; assign (only where named, without a size)	5
+#				million exposures; assign									5
 #
 # Every figure stands beside another one of the same run, and their ratio is
 # what counts: seconds of a shared machine say little.  A line with a claim
@@ -35,15 +40,17 @@
 # measured is an error.
 #
 # The data come from generate.c, the peak from sgemm.c, both of this folder;
-# nearest.c searches a model's factors; tools.sh runs and notes, parts.sh and
-# serving.sh and judging.sh measure.  The server is a throwaway one
+# nearest.c searches a model's factors; tools.sh runs and notes, parts.sh,
+# serving.sh, quality.sh and judging.sh measure.  The server is a throwaway one
 # (test/lib.sh) and is removed with its folder in the end.
 
+here=$PWD
 cd "$(dirname "$0")/../.." || exit 1
 . test/lib.sh
 . test/bench/tools.sh
 . test/bench/parts.sh
 . test/bench/serving.sh
+. test/bench/quality.sh
 . test/bench/judging.sh
 
 sizes='' parts=''
@@ -51,7 +58,7 @@ for word in ${BENCH:-small medium}; do
 	case $word in
 	small | medium) sizes="$sizes $word" ;;
 	large) sizes="$sizes medium large" ;;
-	kernel | load | factors | neighbors | lists | write | memory | cancel | retrain | serving | experiments)
+	kernel | load | factors | neighbors | lists | write | memory | cancel | retrain | serving | quality | experiments)
 		parts="$parts $word" ;;
 	*) die "BENCH: \"$word\" is neither a size nor a part (see test/bench/bench.sh)" ;;
 	esac
@@ -105,13 +112,15 @@ say "$(psql -XAtc "SELECT split_part(version(), ' on ', 1)"), $(jobs) processors
 
 table_begin
 failed=''
-case " $parts " in *" experiments "*)
-	size=-
-	run_part experiments
-	;;
-esac
-# shellcheck disable=SC2086
-parts=$(say $parts | grep -vx experiments)
+for part in quality experiments; do
+	case " $parts " in *" $part "*)
+		size=-
+		run_part $part
+		;;
+	esac
+	# shellcheck disable=SC2086
+	parts=$(say $parts | grep -vx $part)
+done
 [ -n "$parts" ] || sizes=''
 for size in $sizes; do
 	size_of "$size"
