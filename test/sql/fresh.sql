@@ -48,7 +48,7 @@ SELECT count(*) > 0 AS ranked FROM recsys.ranker_weight WHERE recommender = 'fre
 
 -- new items among the candidates: the rest of the model's items comes after them
 CREATE FUNCTION fresh_demo.new_items(as_of timestamptz DEFAULT NULL) RETURNS int[] LANGUAGE sql AS $$
-	WITH l AS MATERIALIZED (SELECT * FROM freshshop.recommend(1, 60, as_of => $1))
+	WITH l AS MATERIALIZED (SELECT * FROM freshshop.recommend(1, 80, as_of => $1))
 	SELECT array_agg(l.item_id ORDER BY l.item_id DESC) FROM l
 	WHERE l.source = 'fresh' AND l.rank < (SELECT max(o.rank) FROM l o WHERE o.source <> 'fresh') $$;
 CREATE VIEW fresh_demo.kept AS SELECT count(*) AS lists FROM pg_backend_memory_contexts WHERE name = 'recsys kept newest items';
