@@ -15,7 +15,9 @@ CREATE FUNCTION drift_week(week int, acts int, readers int, books int) RETURNS v
 SELECT drift_week(w, 600, 0, 0) FROM generate_series(0, 15) w \g /dev/null
 SELECT recsys.create_recommender('drift', 'drift_loan', 'reader', 'book', 'lent', settings => '{"repeat_window": "0 seconds"}', merge => 'sum');
 \set until '\'2024-04-22Z\''
-SELECT metric, period_start::date AS start, value, reference, threshold, alarm FROM recsys.drift_report('drift', :until, periods => 2) ORDER BY metric = 'interactions' DESC, 1, 2;
+SELECT metric, period_start::date AS start, round(value::numeric, 6) AS value, round(reference::numeric, 6) AS reference,
+	round(threshold::numeric, 6) AS threshold, alarm
+FROM recsys.drift_report('drift', :until, periods => 2) ORDER BY metric = 'interactions' DESC, 1, 2;
 
 -- by hand: the distance of the item shares of the last week from the four before it
 WITH share AS (SELECT item_id, count(*) FILTER (WHERE interacted_at >= '2024-04-15Z') / 600.0 AS now,
