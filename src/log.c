@@ -123,6 +123,24 @@ rs_log_scales(const RsRequest *q, double *neighbor, double *factor)
 	*factor = scaled ? largest(q->factor, q->score, q->m->funnel.nitems) : 0;
 }
 
+/* What was asked: the first values of a row of request, of n in all. */
+static void
+take_asked(const RsRequest *q, const RsAsked *a, int n, Datum *v, char *nulls)
+{
+	memset(nulls, ' ', n);
+	nulls[n] = '\0';
+	v[0] = TimestampTzGetDatum(q->as_of);
+	v[1] = UUIDPGetDatum(&a->id);
+	v[2] = CStringGetTextDatum(a->unit);
+	v[3] = a->user;
+	nulls[3] = a->has_user ? ' ' : 'n';
+	v[4] = BoolGetDatum(a->session);
+	v[5] = CStringGetTextDatum(a->placement);
+	v[6] = Int32GetDatum(q->k);
+	v[7] = a->filter ? JsonbPGetDatum(a->filter) : (Datum) 0;
+	nulls[7] = a->filter ? ' ' : 'n';
+}
+
 static void
 write_request(const RsRequest *q, const RsAsked *a, int rows)
 {
@@ -135,18 +153,7 @@ write_request(const RsRequest *q, const RsAsked *a, int rows)
 	Datum		v[lengthof(types)];
 	char		nulls[lengthof(types) + 1];
 
-	memset(nulls, ' ', lengthof(types));
-	nulls[lengthof(types)] = '\0';
-	v[0] = TimestampTzGetDatum(q->as_of);
-	v[1] = UUIDPGetDatum(&a->id);
-	v[2] = CStringGetTextDatum(a->unit);
-	v[3] = a->user;
-	nulls[3] = a->has_user ? ' ' : 'n';
-	v[4] = BoolGetDatum(a->session);
-	v[5] = CStringGetTextDatum(a->placement);
-	v[6] = Int32GetDatum(q->k);
-	v[7] = a->filter ? JsonbPGetDatum(a->filter) : (Datum) 0;
-	nulls[7] = a->filter ? ' ' : 'n';
+	take_asked(q, a, lengthof(types), v, nulls);
 	v[8] = NameGetDatum(&q->policy.name);
 	v[9] = Int32GetDatum(q->policy.version);
 	v[10] = Int64GetDatum(q->m->model_id);
@@ -180,18 +187,7 @@ rs_log_write_external(const RsRequest *q, const RsAsked *a)
 	Datum		v[lengthof(types)];
 	char		nulls[lengthof(types) + 1];
 
-	memset(nulls, ' ', lengthof(types));
-	nulls[lengthof(types)] = '\0';
-	v[0] = TimestampTzGetDatum(q->as_of);
-	v[1] = UUIDPGetDatum(&a->id);
-	v[2] = CStringGetTextDatum(a->unit);
-	v[3] = a->user;
-	nulls[3] = a->has_user ? ' ' : 'n';
-	v[4] = BoolGetDatum(a->session);
-	v[5] = CStringGetTextDatum(a->placement);
-	v[6] = Int32GetDatum(q->k);
-	v[7] = a->filter ? JsonbPGetDatum(a->filter) : (Datum) 0;
-	nulls[7] = a->filter ? ' ' : 'n';
+	take_asked(q, a, lengthof(types), v, nulls);
 	v[8] = Float8GetDatum(a->milliseconds);
 	v[9] = Int64GetDatum(a->experiment_id);
 	v[10] = CStringGetTextDatum(a->variant);
