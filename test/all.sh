@@ -119,6 +119,11 @@ step_tap() {
 		PROVE_FLAGS="-j$(jobs) --timer"
 	if [ "$status" -ne 0 ]; then
 		grep -Erh '^(not ok|#|Bail out)' "$dir/tap" | tail -200
+		# what a file died of is in its log only
+		for file in $(sed -n 's/^test\/t\/\(.*\)\.pl .*(Wstat: .*/\1/p' "$dir/output"); do
+			say "# $file:"
+			tail -15 "tmp_check/log/regress_log_$file"
+		done
 	fi
 	find "$dir/tap" -type f -exec cat {} + >"$dir/output"
 	count_tap

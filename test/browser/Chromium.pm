@@ -1,7 +1,7 @@
 # A headless Chromium for tests, driven through two pipes (its DevTools
 # protocol), so that nothing but Debian's chromium is needed.
 #
-#	my $browser = Chromium->start($folder);		# undef: not installed
+#	my $browser = Chromium->start($folder);		# dies with its log if it cannot run
 #	$browser->open($url);
 #	$browser->evaluate('document.title');		# any value JSON can hold
 #	$browser->call('Emulation.setEmulatedMedia', { ... });
@@ -29,7 +29,7 @@ sub program
 sub start
 {
 	my ($class, $folder) = @_;
-	my $program = program() or return;
+	my $program = program() or die 'Chromium is not installed';
 
 	pipe(my $theirs_in, my $to) or die "pipe: $!";
 	pipe(my $from, my $theirs_out) or die "pipe: $!";
@@ -53,12 +53,30 @@ sub start
 	close $theirs_in;
 	close $theirs_out;
 	$to->autoflush(1);
-	my $self = bless { pid => $pid, to => $to, from => $from, buffer => '', number => 0, events => [] }, $class;
+	my $self = bless { pid => $pid, to => $to, from => $from, buffer => '', number => 0, events => [], log => "$folder/chromium.log" }, $class;
 
-	my $target = $self->call('Target.createTarget', { url => 'about:blank' });
-	$self->{session} = $self->call('Target.attachToTarget', { targetId => $target->{targetId}, flatten => JSON::PP::true })->{sessionId};
-	$self->call("$_.enable") for qw(Page Runtime Network Log Accessibility);
+	eval {
+		# it may end before it has read
+		local $SIG{PIPE} = 'IGNORE';
+		my $target = $self->call('Target.createTarget', { url => 'about:blank' });
+		$self->{session} = $self->call('Target.attachToTarget', { targetId => $target->{targetId}, flatten => JSON::PP::true })->{sessionId};
+		$self->call("$_.enable") for qw(Page Runtime Network Log Accessibility);
+		$self->call('Page.setLifecycleEventsEnabled', { enabled => JSON::PP::true });
+		# that it loads and lays out a page
+		$self->open('data:text/html,<title>started</title><p>text');
+		$self->evaluate('document.title') eq 'started' or die 'Chromium shows no page';
+		1;
+	} or die $@ . $self->last_words;
 	return $self;
+}
+
+# the end of what it wrote
+sub last_words
+{
+	my ($self) = @_;
+	CORE::open(my $log, '<', $self->{log}) or return '';
+	my @lines = <$log>;
+	return join '', splice @lines, @lines > 20 ? -20 : 0;
 }
 
 # the next message, within a minute
@@ -125,8 +143,8 @@ sub open
 {
 	my ($self, $url) = @_;
 	$self->{events} = [];
-	$self->call('Page.navigate', { url => $url });
-	$self->keep($self->receive) until $self->events('Page.loadEventFired');
+	my $loader = $self->call('Page.navigate', { url => $url })->{loaderId};
+	$self->keep($self->receive) until grep { $_->{name} eq 'load' && $_->{loaderId} eq $loader } $self->events('Page.lifecycleEvent');
 	# whatever it would start by itself has started then
 	$self->evaluate('new Promise(done => setTimeout(done, 200))');
 }
@@ -161,6 +179,7 @@ sub stop
 {
 	my ($self) = @_;
 	return unless $self->{pid};
+	local $SIG{PIPE} = 'IGNORE';
 	eval { delete $self->{session}; $self->call('Browser.close') };
 	for (1 .. 50)
 	{
