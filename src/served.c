@@ -27,8 +27,8 @@ static const char *const live_query =
 
 /*
  * The live model, if it is the policy's (its newest one may be held back); else
- * the policy's newest; else the live one, if it has been trained with the
- * policy's settings, rules aside, as one of its parts.
+ * the policy's newest, by the method that it has now; else the live one, if it
+ * has been trained with the policy's settings, rules aside, as one of its parts.
  */
 static const char *const policy_query =
 "SELECT m.model_id, m.nonce, m.xmin, CASE WHEN m.policy = p.policy THEN m.method ELSE p.method END,"
@@ -36,7 +36,7 @@ static const char *const policy_query =
 " FROM recsys.policy p LEFT JOIN LATERAL ("
 "  SELECT m.model_id, m.nonce, m.xmin, m.policy, m.method FROM recsys.model m"
 "  WHERE m.recommender = p.recommender AND m.status = 'ready'"
-"  AND (m.policy = p.policy"
+"  AND (m.policy = p.policy AND (m.method = p.method OR m.model_id = $1)"
 "   OR m.model_id = $1 AND m.parameters -> 'settings' @> (p.settings - 'rules'))"
 "  ORDER BY m.policy = p.policy DESC, m.model_id = $1 DESC, m.model_id DESC LIMIT 1) m ON true"
 " WHERE p.recommender = $2 AND p.policy = $3 AND p.retired_at IS NULL";

@@ -420,6 +420,7 @@ DECLARE
 	r recsys.recommender := recsys._recommender(recommender);
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = recommender) THEN
+		PERFORM recsys._drop_jobs(recommender);
 		DELETE FROM recsys.recommender d WHERE d.recommender = drop_recommender.recommender;
 		RETURN;
 	END IF;

@@ -19,14 +19,14 @@ END;
 COMMENT ON FUNCTION recsys._drift_thresholds() IS
 'thresholds of drift_report and their defaults: interactions, ndcg_lift and click_through are the share of the reference that is too little; popularity_shift, cold_users and cold_items how much more than the reference is too much';
 
-CREATE FUNCTION recsys._drift_data(recommender name, since timestamptz, period interval, periods int4)
+CREATE FUNCTION recsys._drift_data(recommender name, until timestamptz, period interval, periods int4)
 	RETURNS TABLE (n int4, interactions int8, new_users float8, new_items float8, shift float8, noise float8)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
 	RETURN QUERY SELECT q.* FROM recsys._query_as_owner(recommender, format($q$
-		WITH bound AS (SELECT b.n, %2$L::timestamptz + b.n * %3$L::interval AS lower, %2$L::timestamptz + (b.n + 1) * %3$L::interval AS upper
-			FROM generate_series(0, %4$s) b (n)),
+		WITH bound AS (SELECT b.n, %2$L::timestamptz - (%4$s - b.n) * %3$L::interval AS lower, %2$L::timestamptz - (%4$s - b.n - 1) * %3$L::interval AS upper
+			FROM generate_series(0, %4$s - 1) b (n)),
 		usr AS (SELECT i.user_id, min(i.interacted_at) AS since FROM %1$I.interaction i GROUP BY i.user_id),
 		thing AS (SELECT i.item_id, min(i.interacted_at) AS since FROM %1$I.interaction i GROUP BY i.item_id),
 		placed AS (SELECT b.n, b.lower, i.item_id, u.since AS user_since, t.since AS item_since
@@ -47,27 +47,31 @@ BEGIN
 		SELECT b.n, coalesce(t.events, 0), t.new_users, t.new_items, CASE WHEN t.events > 0 THEN m.shift END,
 			sqrt(m.cells / (2 * pi()) * (1.0 / t.events + 1.0 / s.events))
 		FROM bound b LEFT JOIN total t ON t.n = b.n LEFT JOIN moved m ON m.n = b.n LEFT JOIN size s ON s.n = b.n ORDER BY b.n$q$,
-		recommender, since, period, periods)) q (n int4, interactions int8, new_users float8, new_items float8, shift float8, noise float8);
+		recommender, until, period, periods)) q (n int4, interactions int8, new_users float8, new_items float8, shift float8, noise float8);
 END $$;
 COMMENT ON FUNCTION recsys._drift_data(name, timestamptz, interval, int4) IS
-'of each period since an instant: interactions, the shares of them by users and with items that were new in it, the distance of its item shares from those of the four before (half the sum of differences over the hundred most popular, and the rest as one), and the distance that chance would make';
+'of each of so many periods up to an instant: interactions, the shares of them by users and with items that were new in it, the distance of its item shares from those of the four before (half the sum of differences over the hundred most popular, and the rest as one), and the distance that chance would make';
 
-CREATE FUNCTION recsys._drift_clicks(recommender name, since timestamptz, period interval, periods int4, attribution interval)
-	RETURNS TABLE (n int4, model_id int8, exposures int8, clicks int8)
+CREATE FUNCTION recsys._drift_clicks(recommender name, until timestamptz, period interval, periods int4, attribution interval)
+	RETURNS TABLE (n int4, model_id int8, exposures int8, clicks int8[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
 	RETURN QUERY SELECT q.* FROM recsys._query_as_owner(recommender, format($q$
-		SELECT floor(extract(epoch FROM e.requested_at - %2$L::timestamptz) / extract(epoch FROM %3$L::interval))::int4, r.model_id, count(*),
-			count(*) FILTER (WHERE EXISTS (SELECT FROM %1$I.interaction i WHERE i.user_id = e.user_id AND i.item_id = e.item_id
-				AND i.interacted_at >= e.requested_at AND i.interacted_at < e.requested_at + %5$L::interval))
-		FROM %1$I.exposure e JOIN %1$I.request r ON (r.requested_at, r.request_id, r.unit) = (e.requested_at, e.request_id, e.unit)
-		WHERE e.user_id IS NOT NULL AND e.requested_at >= %2$L::timestamptz AND e.requested_at < %2$L::timestamptz + (%4$s + 1) * %3$L::interval
-		GROUP BY 1, 2 ORDER BY 1, 2$q$,
-		recommender, since, period, periods, attribution)) q (n int4, model_id int8, exposures int8, clicks int8);
+		WITH shown AS (
+			SELECT width_bucket(e.requested_at, ARRAY(SELECT %2$L::timestamptz - (%4$s - b.n) * %3$L::interval FROM generate_series(0, %4$s - 1) b (n) ORDER BY b.n)) - 1 AS n,
+				r.model_id, (SELECT min(i.interacted_at) FROM %1$I.interaction i WHERE i.user_id = e.user_id AND i.item_id = e.item_id
+					AND i.interacted_at >= e.requested_at AND i.interacted_at < e.requested_at + %5$L::interval) AS clicked_at
+			FROM %1$I.exposure e JOIN %1$I.request r ON (r.requested_at, r.request_id, r.unit) = (e.requested_at, e.request_id, e.unit)
+			WHERE e.user_id IS NOT NULL AND r.policy <> 'external'
+			AND e.requested_at >= %2$L::timestamptz - %4$s * %3$L::interval AND e.requested_at < %2$L::timestamptz)
+		SELECT s.n, s.model_id, count(*), ARRAY[%6$s] FROM shown s GROUP BY 1, 2 ORDER BY 1, 2$q$,
+		recommender, until, period, periods, attribution,
+		(SELECT string_agg(format('count(*) FILTER (WHERE s.clicked_at < %L::timestamptz - %s * %L::interval)', until, d, period), ', ' ORDER BY d)
+			FROM generate_series(0, 4) d))) q (n int4, model_id int8, exposures int8, clicks int8[]);
 END $$;
 COMMENT ON FUNCTION recsys._drift_clicks(name, timestamptz, interval, int4, interval) IS
-'exposures of users by period and model, and how many were followed by an interaction of the user with the item';
+'exposures of users in lists of models, by period and model, and how many were followed by an interaction of the user with the item: as it was at the end, and one, two, three and four periods before it';
 
 CREATE FUNCTION recsys._drift_runs(recommender name, since timestamptz, until timestamptz, t jsonb)
 	RETURNS TABLE (metric text, period timestamptz, value float8, reference float8, threshold float8, alarm boolean, note text)
@@ -78,14 +82,14 @@ BEGIN ATOMIC
 		pg_catalog.format('run %s, cutoff %s, %s', l.run_id, coalesce(pg_catalog.to_char(l.cutoff AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 'none'), l.verdict)
 	FROM (SELECT v.*, avg(v.lift) OVER (ORDER BY v.run_id ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING) AS usual
 		FROM recsys.recommender r, recsys._lifts($1, r.live_policy) v WHERE r.recommender = $1) l
-	WHERE l.evaluated_at >= since AND l.evaluated_at < until
+	WHERE l.evaluated_at >= since AND l.evaluated_at < until AND l.verdict <> 'baseline'
 	UNION ALL
 	SELECT 'model_age_days', m.trained_at, EXTRACT(epoch FROM until - m.trained_at)::float8 / 86400, NULL, (t ->> 'model_age_days')::float8,
-		EXTRACT(epoch FROM until - m.trained_at) / 86400 > (t ->> 'model_age_days')::float8, pg_catalog.format('model %s, live', m.model_id)
+		coalesce(EXTRACT(epoch FROM until - m.trained_at) / 86400 > (t ->> 'model_age_days')::float8, false), pg_catalog.format('model %s, live', m.model_id)
 	FROM recsys.recommender r JOIN recsys.model m ON m.model_id = r.live_model_id WHERE r.recommender = $1 AND m.trained_at <= until;
 END;
 COMMENT ON FUNCTION recsys._drift_runs(name, timestamptz, timestamptz, jsonb) IS
-'the rows of drift_report that need no reading of the source: evaluations of the live policy, and the age of the live model';
+'the rows of drift_report that need no reading of the source: evaluations of the live policy, unless it is popularity, and the age of the live model';
 
 CREATE FUNCTION recsys.drift_report(recommender name, until timestamptz DEFAULT NULL, period interval DEFAULT '7 days', periods int4 DEFAULT 8,
 	thresholds jsonb DEFAULT '{}', attribution interval DEFAULT '7 days')
@@ -97,7 +101,7 @@ DECLARE
 	t jsonb := recsys._drift_thresholds() || coalesce(thresholds, '{}');
 	last timestamptz := coalesce(until, now());
 	-- four periods more, to have something to compare the first one with
-	since timestamptz;
+	all_periods int4 := periods + 4;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
 	PERFORM recsys._check_keys(coalesce(thresholds, '{}'), recsys._drift_thresholds(), 'thresholds');
@@ -106,19 +110,20 @@ BEGIN
 		RAISE EXCEPTION 'periods is %, must be from 1 to 1000', periods USING ERRCODE = '22023';
 	ELSIF period IS NULL OR period NOT BETWEEN interval '1 minute' AND interval '1000 days' THEN
 		RAISE EXCEPTION 'period is %, must be from 1 minute to 1000 days', period USING ERRCODE = '22023';
+	ELSIF NOT isfinite(last) THEN
+		RAISE EXCEPTION 'until is %, must be finite', last USING ERRCODE = '22023';
 	ELSIF attribution IS NULL OR attribution NOT BETWEEN interval '0' AND interval '1000 days' THEN
 		RAISE EXCEPTION 'attribution is %, must be from 0 to 1000 days', attribution USING ERRCODE = '22023';
 	END IF;
-	since := last - (periods + 4) * period;
 	IF r.settings ->> 'time_column' IS NOT NULL THEN
 		RETURN QUERY
-		WITH d AS (SELECT x.*, since + x.n * period AS start, avg(x.interactions) OVER w AS usual, avg(x.new_users) OVER w AS usual_users,
+		WITH d AS (SELECT x.*, last - (all_periods - x.n) * period AS start, avg(x.interactions) OVER w AS usual, avg(x.new_users) OVER w AS usual_users,
 				avg(x.new_items) OVER w AS usual_items, x.interactions AS m
-			FROM recsys._drift_data(recommender, since, period, periods + 3) x
+			FROM recsys._drift_data(recommender, last, period, all_periods) x
 			WINDOW w AS (ORDER BY x.n ROWS BETWEEN 4 PRECEDING AND 1 PRECEDING)),
 		v (place, metric, n, start, value, reference, threshold, alarm, note) AS (
 			SELECT 1, 'interactions', d.n, d.start, d.interactions::float8, d.usual::float8, d.usual * (t ->> 'interactions')::float8,
-				d.interactions < d.usual * (t ->> 'interactions')::float8 OR d.interactions = 0 AND d.n = periods + 3, 'alarm below the threshold, and where there are none at all at last' FROM d
+				d.interactions < d.usual * (t ->> 'interactions')::float8 OR d.interactions = 0 AND d.n = all_periods - 1, 'alarm below the threshold, and where there are none at all at last' FROM d
 			UNION ALL
 			SELECT 2, 'popularity_shift', d.n, d.start, d.shift, d.noise, d.noise + (t ->> 'popularity_shift')::float8,
 				d.shift > d.noise + (t ->> 'popularity_shift')::float8, 'alarm above the threshold; the reference is what chance would make' FROM d
@@ -134,12 +139,14 @@ BEGIN
 				'share of interactions with items first seen in the period; alarm above the threshold' FROM d)
 		SELECT v.metric, v.start, v.value, v.reference, v.threshold, coalesce(v.alarm, false), v.note FROM v WHERE v.n >= 4 ORDER BY v.place, v.n;
 	END IF;
-	RETURN QUERY SELECT x.* FROM recsys._drift_runs(recommender, since + 4 * period, last, t) x ORDER BY x.metric DESC, x.period;
+	RETURN QUERY SELECT x.* FROM recsys._drift_runs(recommender, last - periods * period, last, t) x ORDER BY x.metric DESC, x.period;
 	IF r.settings ->> 'time_column' IS NOT NULL THEN
 		RETURN QUERY
-		WITH x AS MATERIALIZED (SELECT y.* FROM recsys._drift_clicks(recommender, since, period, periods + 3, attribution) y),
-		c AS (SELECT x.*, (SELECT sum(b.clicks)::float8 / sum(b.exposures) FROM x b WHERE b.n BETWEEN x.n - 4 AND x.n - 1) AS usual FROM x)
-		SELECT 'click_through', since + c.n * period, c.clicks::float8 / c.exposures, c.usual, c.usual * (t ->> 'click_through')::float8,
+		WITH x AS MATERIALIZED (SELECT y.* FROM recsys._drift_clicks(recommender, last, period, all_periods, attribution) y),
+		-- what was shown lately may be clicked yet, so those before are taken as they stood so long after them
+		c AS (SELECT x.n, x.model_id, x.exposures, x.clicks[1] AS clicks,
+			(SELECT sum(b.clicks[1 + x.n - b.n])::float8 / sum(b.exposures) FROM x b WHERE b.n BETWEEN x.n - 4 AND x.n - 1) AS usual FROM x)
+		SELECT 'click_through', last - (all_periods - c.n) * period, c.clicks::float8 / c.exposures, c.usual, c.usual * (t ->> 'click_through')::float8,
 			coalesce(c.clicks::float8 / c.exposures + 2 * sqrt(c.usual * (1 - c.usual) / c.exposures) < c.usual * (t ->> 'click_through')::float8, false),
 			format('model %s, %s exposures; alarm where it is below the threshold by two standard errors', c.model_id, c.exposures)
 		FROM c WHERE c.n >= 4 ORDER BY c.n, c.model_id;

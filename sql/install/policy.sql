@@ -205,6 +205,7 @@ BEGIN
 			USING ERRCODE = '22023',
 			HINT = 'alter_recommender with feedback => ''explicit'', value_column and min_value makes its values ratings.';
 	END IF;
+	PERFORM recsys._serialize_experiments(recommender);
 	IF EXISTS (SELECT FROM recsys.policy p WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL) THEN
 		RAISE EXCEPTION 'policy "%" already exists', policy
 			USING ERRCODE = '42710', HINT = 'alter_policy makes a new version of it.';

@@ -24,7 +24,8 @@ CREATE TABLE recsys.promotion (
 	reason text NOT NULL CHECK (reason <> ''),
 	by_role name NOT NULL DEFAULT current_user,
 	promoted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-	before_id int8 REFERENCES recsys.promotion ON DELETE CASCADE
+	-- who prunes the history shortens the way back, and loses nothing else
+	before_id int8 REFERENCES recsys.promotion ON DELETE SET NULL
 );
 CREATE INDEX ON recsys.promotion (recommender, promotion_id);
 CREATE INDEX ON recsys.promotion (before_id);
@@ -61,7 +62,8 @@ DECLARE
 	r recsys.recommender;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
-	SELECT d.* INTO r FROM recsys.recommender d WHERE d.recommender = recommender FOR UPDATE;
+	-- a run that begins refers to the row, and need not wait
+	SELECT d.* INTO r FROM recsys.recommender d WHERE d.recommender = recommender FOR NO KEY UPDATE;
 	RETURN r;
 END $$;
 COMMENT ON FUNCTION recsys._lock_live(name) IS
@@ -91,10 +93,10 @@ COMMENT ON FUNCTION recsys._switch(recsys.recommender, recsys.model, text, text,
 /* ---- the gate of a routine retrain ---- */
 
 CREATE FUNCTION recsys._lifts(recommender name, policy name)
-	RETURNS TABLE (run_id int8, model_id int8, cutoff timestamptz, users int8, ndcg float8, lift float8, lift_upper float8, verdict text, evaluated_at timestamptz)
+	RETURNS TABLE (run_id int8, model_id int8, cutoff timestamptz, split text, users int8, ndcg float8, lift float8, lift_upper float8, verdict text, evaluated_at timestamptz)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT e.run_id, t.model_id, e.cutoff, e.users, e.value,
+	SELECT e.run_id, t.model_id, e.cutoff, e.split, e.users, e.value,
 		e.difference / nullif(b.value, 0), e.difference_upper / nullif(b.value, 0),
 		recsys._verdict(e.method, e.users, e.difference_lower, e.difference_upper, e.split), e.evaluated_at
 	FROM recsys.recommender r
@@ -123,9 +125,10 @@ BEGIN
 		reason := 'not evaluated';
 	ELSE
 		SELECT v.* INTO l FROM recsys._lifts(m.recommender, m.policy) v WHERE v.run_id = run_id;
-		-- their exams were other cutoffs, so what is compared is how far each was above popularity
+		-- their exams were other cutoffs, so what is compared is how far each was above popularity;
+		-- a random split is another kind of exam
 		SELECT avg(v.lift) INTO usual FROM (SELECT o.lift FROM recsys._lifts(m.recommender, m.policy) o
-			WHERE o.run_id < run_id AND o.lift IS NOT NULL
+			WHERE o.run_id < run_id AND o.split = l.split AND o.lift IS NOT NULL
 			AND EXISTS (SELECT FROM recsys.promotion p WHERE (p.recommender, p.to_model_id) = (m.recommender, o.model_id))
 			ORDER BY o.run_id DESC LIMIT 3) v;
 		IF l.verdict IS NULL THEN
@@ -144,7 +147,7 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION recsys._judge(int8, recsys.model) IS
-'whether the model that a run has trained of the live policy is held back, and why or why not: there is a live model, and the verdict of this one is not "beats popularity", or the upper end of its lift over popularity is below .9 of the mean lift of the last three that went live';
+'whether the model that a run has trained of the live policy is held back, and why or why not: there is a live model, and the verdict of this one is not "beats popularity", or the upper end of its lift over popularity is below .9 of the mean lift of the last three that went live and had the same kind of split';
 
 CREATE FUNCTION recsys._publish(run_id int8) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -179,6 +182,21 @@ COMMENT ON FUNCTION recsys._publish(int8) IS
 
 /* ---- by hand ---- */
 
+CREATE FUNCTION recsys._current_version(recommender name, policy name) RETURNS int4
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	version int4;
+BEGIN
+	SELECT p.version INTO version FROM recsys.policy p
+	WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" of recommender "%" does not exist', policy, recommender USING ERRCODE = '42704';
+	END IF;
+	RETURN version;
+END $$;
+COMMENT ON FUNCTION recsys._current_version(name, name) IS 'the version of a policy that is not retired; raises 42704 where there is none';
+
 CREATE FUNCTION recsys._check_promotion(recommender name, policy name, experiment name, OUT experiment_id int8, OUT version int4, OUT reason text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -203,13 +221,9 @@ BEGIN
 	reason := v.reason;
 	SELECT a.policy_version INTO version FROM recsys.variant a
 	WHERE (a.experiment_id, a.policy) = (experiment_id, policy) ORDER BY a.policy_version DESC LIMIT 1;
-	IF version <> (SELECT p.version FROM recsys.policy p WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL) THEN
-		RAISE EXCEPTION 'experiment "%" was about version % of policy "%", which has been altered since', experiment, version, policy
-			USING ERRCODE = '55000', HINT = force;
-	END IF;
 END $$;
 COMMENT ON FUNCTION recsys._check_promotion(name, name, name) IS
-'raises 55000 unless the experiment''s verdict is ship, for this policy as it is now; returns what the promotion records';
+'raises 55000 unless the experiment''s verdict is ship, for this policy; returns what the promotion records, and the version that was tested';
 
 CREATE FUNCTION recsys.promote(recommender name, policy name, experiment name DEFAULT NULL, force boolean DEFAULT false,
 	reason text DEFAULT NULL) RETURNS int8
@@ -219,8 +233,9 @@ DECLARE
 	r recsys.recommender;
 	m recsys.model;
 	why text := nullif(btrim(reason), '');
-	found_reason text;
-	id int8;
+	tested record;
+	version int4;
+	hint text := format('SELECT recsys.promote(%L, %L, force => true, reason => ...) does it all the same, and records why.', recommender, policy);
 BEGIN
 	IF recommender IS NULL OR policy IS NULL OR force IS NULL THEN
 		RAISE EXCEPTION 'recommender, policy and force must not be NULL' USING ERRCODE = '22004';
@@ -230,28 +245,39 @@ BEGIN
 		RAISE EXCEPTION 'force needs a reason' USING ERRCODE = '22004',
 			HINT = 'recsys.promotion keeps it: reason => ''the old list sold out''.';
 	END IF;
-	IF NOT EXISTS (SELECT FROM recsys.policy p WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL) THEN
-		RAISE EXCEPTION 'policy "%" of recommender "%" does not exist', policy, recommender USING ERRCODE = '42704';
-	END IF;
+	PERFORM recsys._current_version(recommender, policy);
+	-- a verdict reads the log, which may take long: before the lock
 	IF NOT force THEN
-		SELECT c.experiment_id, c.reason INTO id, found_reason FROM recsys._check_promotion(recommender, policy, experiment) c;
-	ELSIF experiment IS NOT NULL THEN
-		id := (SELECT v.experiment_id FROM recsys._experiment_verdict(recommender, experiment) v);
+		SELECT c.experiment_id, c.version, c.reason INTO tested FROM recsys._check_promotion(recommender, policy, experiment) c;
+	ELSE
+		SELECT (recsys._experiment(recommender, experiment)).experiment_id, NULL::int4 AS version, why AS reason INTO tested
+		WHERE experiment IS NOT NULL;
 	END IF;
 	r := recsys._lock_live(recommender);
-	SELECT d.* INTO m FROM recsys.model d WHERE (d.recommender, d.policy, d.status) = (recommender, policy, 'ready') ORDER BY d.model_id DESC LIMIT 1;
+	-- it may have been altered or dropped meanwhile
+	version := recsys._current_version(recommender, policy);
+	IF tested.version <> version THEN
+		RAISE EXCEPTION 'experiment "%" was about version % of policy "%", which has been altered since', experiment, tested.version, policy
+			USING ERRCODE = '55000', HINT = hint;
+	END IF;
+	-- a policy that was dropped and made anew by another method has models of the old one
+	SELECT d.* INTO m FROM recsys.model d JOIN recsys.policy p ON (p.recommender, p.policy, p.version, p.method) = (d.recommender, d.policy, version, d.method)
+	WHERE (d.recommender, d.policy, d.status) = (recommender, policy, 'ready') ORDER BY d.model_id DESC LIMIT 1;
 	IF m.model_id IS NULL THEN
 		RAISE EXCEPTION 'policy "%" of recommender "%" has no model yet', policy, recommender
 			USING ERRCODE = '55000', HINT = format('CALL recsys.retrain(%L, policy => %L);', recommender, policy);
-	END IF;
-	IF (m.policy, m.model_id) IS NOT DISTINCT FROM (r.live_policy, r.live_model_id) THEN
+	ELSIF (m.policy, m.model_id) IS NOT DISTINCT FROM (r.live_policy, r.live_model_id) THEN
 		RAISE EXCEPTION 'model % of policy "%" is live already', m.model_id, policy USING ERRCODE = '55000';
+	ELSIF NOT force AND policy = r.live_policy AND r.live_model_id IS NOT NULL THEN
+		-- what a retrain has held back is not what an experiment was won by
+		RAISE EXCEPTION 'policy "%" is live already, and retrain has not published its newest model %', policy, m.model_id
+			USING ERRCODE = '55000', HINT = hint;
 	END IF;
 	PERFORM recsys._share_model(recommender, m.model_id);
-	RETURN recsys._switch(r, m, 'promote', coalesce(why, found_reason, format('experiment "%s"', experiment)), force, id);
+	RETURN recsys._switch(r, m, 'promote', coalesce(why, tested.reason, format('experiment "%s"', experiment)), force, tested.experiment_id);
 END $$;
 COMMENT ON FUNCTION recsys.promote(name, name, name, boolean, text) IS
-'makes the newest model of a policy live, and the policy the one that retrain trains: by the verdict ship of an experiment for it, or by force with a reason; also a model of the live policy that was held back; returns promotion_id';
+'makes the newest model of a policy live, and the policy the one that retrain trains: by the verdict ship of an experiment for it, or by force with a reason; by force also a model of the live policy that was held back; returns promotion_id';
 
 CREATE FUNCTION recsys._way_back(recommender name) RETURNS TABLE (step int4, promotion_id int8, before_id int8, policy name, model_id int8)
 LANGUAGE sql STABLE

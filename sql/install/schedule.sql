@@ -112,13 +112,15 @@ BEGIN
 		RAISE EXCEPTION 'recommender and schedule must not be NULL' USING ERRCODE = '22004';
 	END IF;
 	PERFORM recsys._check_owner(recommender);
-	-- retrain alone has a stage maintain, and it is the last one
-	RETURN NOT EXISTS (SELECT FROM recsys.training_run t JOIN recsys.training_stage s USING (run_id)
-		WHERE t.recommender = recommender AND s.stage = 'maintain'
-		AND t.started_at >= recsys._last_due(schedule, now()));
+	-- retrain alone has the stages publish and maintain, which is the last one
+	RETURN NOT EXISTS (SELECT FROM recsys.training_run t
+		JOIN recsys.model m ON m.model_id = t.model_id
+		JOIN recsys.recommender r ON (r.recommender, r.live_policy) = (t.recommender, m.policy)
+		WHERE t.recommender = recommender AND t.started_at >= recsys._last_due(schedule, now())
+		AND (SELECT count(*) FROM recsys.training_stage s WHERE s.run_id = t.run_id AND s.stage IN ('publish', 'maintain')) = 2);
 END $$;
 COMMENT ON FUNCTION recsys._is_due(name, text) IS
-'whether a schedule''s last instant has gone by without a retrain that was begun since and came to its end';
+'whether a schedule''s last instant has gone by without a retrain of the live policy that was begun since and came to its end';
 
 CREATE PROCEDURE recsys.retrain_due(recommender name, schedule text)
 LANGUAGE plpgsql AS $$
@@ -130,16 +132,39 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON PROCEDURE recsys.retrain_due(name, text) IS
-'retrains if the last instant of a cron schedule has gone by without a retrain that came to its end: once after a downtime, however long it was';
+'retrains if the last instant of a cron schedule has gone by without a retrain of the live policy that came to its end: once after a downtime, however long it was';
 
 /* ---- jobs of pg_cron, whose tables and functions may not be there ---- */
 
 CREATE FUNCTION recsys._job_names(recommender name) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT ARRAY[pg_catalog.format('recsys %s', $1), pg_catalog.format('recsys %s catch-up', $1)];
+	-- quoted, or "shop catch-up" would have the name of the second job of shop; they
+	-- are of type name up to pg_cron 1.4, which cuts a long one, hence its hash
+	SELECT ARRAY[pg_catalog.format('recsys %s', q.name), pg_catalog.format('recsys %s catch-up', q.name)]
+	FROM (SELECT CASE WHEN pg_catalog.octet_length(s.name) > 40 THEN pg_catalog.md5(s.name) ELSE s.name END AS name
+		FROM (SELECT CASE WHEN $1 ~ '^[a-z_][a-z0-9_]*$' THEN $1::pg_catalog.text ELSE '"' || pg_catalog.replace($1, '"', '""') || '"' END) s (name)) q;
 END;
 COMMENT ON FUNCTION recsys._job_names(name) IS 'names of the two jobs of a recommender in pg_cron';
+
+CREATE FUNCTION recsys._jobs(recommender name, cron text, OUT name text, OUT schedule text, OUT command text) RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT n.names[1], $2, pg_catalog.format('CALL recsys.retrain(%L)', $1) FROM (SELECT recsys._job_names($1) AS names) n
+	UNION ALL
+	SELECT n.names[2], '@reboot', pg_catalog.format('CALL recsys.retrain_due(%L, %L)', $1, $2) FROM (SELECT recsys._job_names($1) AS names) n
+	WHERE $2 !~* '^\s*(@reboot|\d+\s+seconds?)\s*$';
+END;
+COMMENT ON FUNCTION recsys._jobs(name, text) IS
+'the jobs of a recommender that is retrained at the instants of a cron schedule: the one that does, and the catch-up, for schedules of minutes and more';
+
+CREATE FUNCTION recsys._has_cron() RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	-- the extension, not a schema of that name: its functions would be somebody else's code
+	SELECT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = 'pg_cron');
+END;
+COMMENT ON FUNCTION recsys._has_cron() IS 'whether pg_cron is in this database, which can only be that of its jobs';
 
 CREATE FUNCTION recsys._check_cron(recommender name, schedule text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -150,8 +175,7 @@ DECLARE
 BEGIN
 	IF pg_is_in_recovery() THEN
 		RAISE EXCEPTION 'cannot schedule on a standby' USING ERRCODE = '25006', HINT = 'Do it on the primary; a standby serves.';
-	ELSIF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
-		-- it can be in the database of its jobs only
+	ELSIF recsys._has_cron() THEN
 		IF NOT has_schema_privilege('cron', 'USAGE') THEN
 			RAISE EXCEPTION 'permission denied to schedule by pg_cron' USING ERRCODE = '42501',
 				HINT = format('As a superuser: GRANT USAGE ON SCHEMA cron TO %I;', current_user);
@@ -161,12 +185,14 @@ BEGIN
 			HINT = format('Install it (Debian: %s), or let any scheduler of yours run: psql -c "CALL recsys.retrain(%L)"', package, recommender);
 	ELSIF home <> current_database() THEN
 		RAISE EXCEPTION 'the jobs of pg_cron are in database "%", not in "%"', home, current_database() USING ERRCODE = '55000',
-			HINT = format('There: SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);', format('recsys %s in %s', recommender, current_database()), schedule,
-				format('CALL recsys.retrain(%L)', recommender), current_database(), recsys._job_role(recommender));
+			HINT = 'There: ' || (SELECT string_agg(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+				format('%s in %I', j.name, current_database()), j.schedule, j.command, current_database(), recsys._job_role(recommender)), ' ' ORDER BY j.name)
+				FROM recsys._jobs(recommender, schedule) j);
 	ELSE
 		RAISE EXCEPTION 'extension pg_cron has not been created in database "%"', current_database() USING ERRCODE = '55000',
-			HINT = format('In postgresql.conf: shared_preload_libraries = ''pg_cron'' and cron.database_name = %L; restart; then, as a superuser: CREATE EXTENSION pg_cron.',
-				current_database());
+			HINT = format('In postgresql.conf: shared_preload_libraries = ''pg_cron'' and cron.database_name = %L; restart; then, as a superuser: CREATE EXTENSION pg_cron.%s',
+				current_database(), CASE WHEN NOT pg_has_role('pg_read_all_settings', 'USAGE')
+					THEN ' If its jobs are in another database already, which a superuser can see, schedule there.' END);
 	END IF;
 END $$;
 COMMENT ON FUNCTION recsys._check_cron(name, text) IS
@@ -191,7 +217,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	jobs int8[];
 BEGIN
-	IF to_regclass('cron.job') IS NULL OR NOT has_schema_privilege('cron', 'USAGE') THEN
+	IF NOT recsys._has_cron() THEN
+		RETURN 0;
+	ELSIF NOT has_schema_privilege('cron', 'USAGE') THEN
 		RETURN 0;
 	END IF;
 	-- those that row-level security shows: one's own, or for a superuser all
@@ -207,7 +235,6 @@ CREATE FUNCTION recsys.schedule(recommender name, cron text DEFAULT '30 3 * * *'
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	names text[] := recsys._job_names(recommender);
 	job_role name;
 	job record;
 	id int8;
@@ -219,11 +246,13 @@ BEGIN
 	PERFORM recsys._check_owner(recommender);
 	PERFORM recsys._last_due(cron, now());
 	PERFORM recsys._check_cron(recommender, cron);
-	PERFORM recsys._drop_jobs(recommender);
 	job_role := recsys._job_role(recommender);
-	FOR job IN SELECT * FROM (VALUES (names[1], cron, format('CALL recsys.retrain(%L)', recommender)),
-			(names[2], '@reboot', format('CALL recsys.retrain_due(%L, %L)', recommender, cron))) j (name, schedule, command)
-		WHERE j.name = names[1] OR cron !~* '^\s*(@reboot|\d+\s+seconds?)\s*$' LOOP
+	IF NOT (SELECT c.rolcanlogin FROM pg_roles c WHERE c.rolname = job_role) THEN
+		RAISE EXCEPTION 'role "%" cannot log in, as a job of pg_cron does', job_role USING ERRCODE = '55000',
+			HINT = 'Schedule as a member of it that can, or as a superuser.';
+	END IF;
+	PERFORM recsys._drop_jobs(recommender);
+	FOR job IN SELECT j.* FROM recsys._jobs(recommender, cron) j ORDER BY j.name LOOP
 		IF job_role = current_user THEN
 			EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO id USING job.name, job.schedule, job.command;
 		ELSE

@@ -74,10 +74,16 @@ CREATE FUNCTION recsys._delete_old_models(recommender name) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	r recsys.recommender := recsys._recommender(recommender);
+	r recsys.recommender;
 	old int8[];
 	t name;
 BEGIN
+	-- nobody may make live what is being deleted; where somebody switches just now it
+	-- is left to the next time, for who switches may wait for what this transaction has locked
+	SELECT d.* INTO r FROM recsys.recommender d WHERE d.recommender = _delete_old_models.recommender FOR NO KEY UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN 0;
+	END IF;
 	SELECT array_agg(m.model_id) INTO old
 	FROM (SELECT m.model_id, row_number() OVER (PARTITION BY m.policy ORDER BY m.model_id DESC) AS age
 		FROM recsys.model m WHERE m.recommender = _delete_old_models.recommender AND m.status = 'ready') m
@@ -99,7 +105,7 @@ BEGIN
 	RETURN coalesce(cardinality(old), 0);
 END $$;
 COMMENT ON FUNCTION recsys._delete_old_models(name) IS
-'deletes the parts of all but the newest keep_models models of each policy, never the live one or (if more than one is kept) the one that a rollback would go to, and analyzes the tables; returns how many';
+'deletes the parts of all but the newest keep_models models of each policy, never the live one or (if more than one is kept) the one that a rollback would go to, and analyzes the tables; nothing while another session switches models or changes policies; returns how many';
 
 CREATE FUNCTION recsys._delete_old_runs(recommender name, days float8) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

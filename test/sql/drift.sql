@@ -51,6 +51,11 @@ TABLE drift_alarm;		-- new books only
 -- thresholds are the caller's
 SELECT DISTINCT metric FROM recsys.drift_report('drift', '2024-04-29Z', thresholds => '{"cold_items": 1, "popularity_shift": 1}') WHERE alarm;
 ROLLBACK;
+-- months, which are not of one length: each act is in one of them, up to the end
+SELECT d.period_start::date AS start, d.value, count(i) AS counted
+FROM (SELECT period_start, value, lead(period_start, 1, '2024-03-31Z') OVER (ORDER BY period_start) AS period_end
+	FROM recsys.drift_report('drift', '2024-03-31Z', period => '1 month', periods => 3) WHERE metric = 'interactions') d
+LEFT JOIN drift.interaction i ON i.interacted_at >= d.period_start AND i.interacted_at < d.period_end GROUP BY 1, 2 ORDER BY 1;
 -- days and fewer of them
 SELECT metric, count(*), count(*) FILTER (WHERE alarm) AS alarms FROM recsys.drift_report('drift', '2024-04-22Z', period => '1 day', periods => 20) GROUP BY metric ORDER BY metric;
 
@@ -69,6 +74,8 @@ FROM recsys.drift_report('drift') WHERE metric = 'ndcg_lift' ORDER BY period_sta
 SELECT metric, value < 1 AS young, threshold, alarm, regexp_replace(note, '\d+', 'N') AS note FROM recsys.drift_report('drift') WHERE metric = 'model_age_days';
 UPDATE recsys.model SET trained_at = trained_at - interval '40 days' WHERE recommender = 'drift';
 SELECT metric, alarm FROM recsys.drift_report('drift') WHERE metric = 'model_age_days';
+-- a threshold that is null raises none
+SELECT metric, alarm FROM recsys.drift_report('drift', thresholds => '{"model_age_days": null}') WHERE metric = 'model_age_days';
 
 -- live: clicks on what was shown, by model and week
 SELECT live_model_id AS model FROM recsys.recommender WHERE recommender = 'drift' \gset
@@ -84,14 +91,40 @@ FROM drift_shown, generate_series(0, 5) w WHERE n % CASE w WHEN 0 THEN 10 ELSE 5
 SELECT round(value::numeric, 2) AS value, round(reference::numeric, 2) AS reference, round(threshold::numeric, 2) AS threshold, alarm,
 	CASE (regexp_match(note, '^model (\d+), \d+ exposures;'))[1]::int8 WHEN :model THEN 'this' WHEN :model + 1 THEN 'next' END AS model
 FROM recsys.drift_report('drift', (SELECT max(requested_at) FROM drift.request) - interval '12 hours', periods => 6, attribution => '2 hours') WHERE metric = 'click_through' ORDER BY period_start;
+-- in months it is in those periods, too
+SELECT bool_and(note LIKE 'model %') AS models, min(period_start) >= (SELECT max(requested_at) - interval '12 hours' - interval '3 months' FROM drift.request) AS since,
+	max(period_start) < (SELECT max(requested_at) - interval '12 hours' FROM drift.request) AS until
+FROM recsys.drift_report('drift', (SELECT max(requested_at) FROM drift.request) - interval '12 hours', period => '1 month', periods => 3) WHERE metric = 'click_through';
 -- without attribution there is no click
 SELECT DISTINCT value FROM recsys.drift_report('drift', (SELECT max(requested_at) FROM drift.request) - interval '12 hours', attribution => '0') WHERE metric = 'click_through';
+
+-- what people take five days to click is no alarm in the week that has just gone by
+BEGIN;
+TRUNCATE drift.exposure, drift.request;
+INSERT INTO drift.request SELECT (jsonb_populate_record(NULL::drift.request, jsonb_build_object('requested_at', '2024-05-06Z'::timestamptz + (w * 7 + u % 7) * interval '1 day',
+		'request_id', gen_random_uuid(), 'unit', u, 'user_id', u, 'session', false, 'placement', 'p', 'k', 1, 'policy', 'default', 'policy_version', 1, 'model_id', :model,
+		'feature_version', 1, 'ranker', 'none', 'history_item', '[]'::jsonb, 'history_weight', '[]'::jsonb, 'history_at', '[]'::jsonb, 'rows', 1, 'milliseconds', 1,
+		'neighbor_scale', 0, 'factor_scale', 0))).* FROM generate_series(1, 140) u, generate_series(0, 7) w;
+INSERT INTO drift.exposure SELECT (jsonb_populate_record(NULL::drift.exposure, jsonb_build_object('requested_at', r.requested_at, 'request_id', r.request_id, 'unit', r.unit,
+		'position', 1, 'user_id', r.user_id, 'item_id', 5, 'score', 0, 'base_score', 0, 'boost', 1, 'freshness', 0, 'source', 'factor', 'propensity', 1, 'features', '[]'::jsonb))).* FROM drift.request r;
+INSERT INTO drift_loan SELECT user_id, 5, requested_at + interval '5 days' FROM drift.request WHERE requested_at < '2024-06-26Z' AND user_id % 4 = 0;
+SELECT period_start::date AS start, round(value::numeric, 3) AS value, round(reference::numeric, 3) AS reference, alarm FROM recsys.drift_report('drift', '2024-07-01Z', periods => 3) WHERE metric = 'click_through';
+-- a report on an earlier instant is what it was then
+SELECT period_start::date AS start, round(value::numeric, 3) AS value, round(reference::numeric, 3) AS reference, alarm FROM recsys.drift_report('drift', '2024-06-24Z', periods => 1) WHERE metric = 'click_through';
+-- and if nobody clicked it is one
+DELETE FROM drift_loan WHERE lent >= '2024-06-24Z';
+SELECT period_start::date AS start, round(value::numeric, 3) AS value, alarm FROM recsys.drift_report('drift', '2024-07-01Z', periods => 1) WHERE metric = 'click_through';
+-- the app's own list is no model's
+UPDATE drift.request SET policy = 'external', model_id = 0;
+SELECT count(*) FROM recsys.drift_report('drift', '2024-07-01Z') WHERE metric = 'click_through';
+ROLLBACK;
 
 -- numbers or NULL, never NaN; and for the owner only
 SELECT count(*) AS rows, count(*) FILTER (WHERE 'NaN' IN (value, reference, threshold) OR alarm IS NULL) AS nan FROM recsys.drift_report('drift', periods => 200);
 SELECT recsys.drift_report('drift', periods => 0);
 SELECT recsys.drift_report('drift', period => '0');
 SELECT recsys.drift_report('drift', attribution => '-1 day');
+SELECT recsys.drift_report('drift', until => 'infinity');
 SELECT recsys.drift_report('drift', thresholds => '{"cold": 1}');
 SELECT recsys.drift_report('drift', thresholds => '{"cold_users": "high"}');
 SELECT recsys.drift_report('nobody');
@@ -107,6 +140,9 @@ SELECT recsys.create_recommender('drift_t', 'drift_loan', 'reader', 'book');
 SELECT count(*) FROM recsys.drift_report('drift_t');
 CALL recsys.retrain('drift_t', policy => 'popularity', evaluate => false);
 SELECT recsys.promote('drift_t', 'popularity', force => true, reason => 'simple') IS NOT NULL AS done;
+SELECT metric, alarm FROM recsys.drift_report('drift_t');
+-- popularity has no lift over itself, which is no alarm
+CALL recsys.retrain('drift_t', random_split => true);
 SELECT metric, alarm FROM recsys.drift_report('drift_t');
 
 DROP VIEW drift_alarm;

@@ -53,6 +53,8 @@ SELECT count(*) AS similar FROM forget.similar_users('r5', k => 100) WHERE user_
 DELETE FROM forget_loan WHERE reader IN ('r3', 'r4');
 SELECT table_name, rows FROM recsys.forget_user('forget', 'r3', keep_out => false) WHERE rows > 0;
 SELECT * FROM forget_traces('r3');
+-- a session, whose unit is no id, or one of texts
+SELECT table_name, rows FROM recsys.forget_user('forget', 'session:x', keep_out => false) WHERE rows > 0;
 -- a user nobody knows, and calls that cannot be
 SELECT sum(rows) FROM recsys.forget_user('forget', 'nobody', keep_out => false);
 SELECT recsys.forget_user('forget', NULL);
@@ -77,6 +79,15 @@ SELECT count(*) FROM forget_n.serve(7, k => 2);
 SELECT table_name, rows FROM recsys.forget_user('forget_n', ' 007 ') WHERE rows > 0;
 SELECT user_id, rule FROM forget_n.excluded_user;
 SELECT recsys.forget_user('forget_n', 'seven');
+SELECT count(*) FROM forget_n.serve(session_id => 'y', for_items => '{1}', k => 2);
+SELECT count(*) FROM forget_n.serve(session_id => 'z', for_items => '{1}', k => 2);
+INSERT INTO forget_n.experiment_override VALUES (1, 'session:y', 'a');
+SELECT * FROM recsys.forget_user('forget_n', 'session:y');
+SELECT unit FROM forget_n.request;
+-- however an id is written that is never a bot's
+SELECT recsys.alter_recommender('forget_n', settings => '{"never_bots": ["008", 9]}');
+SELECT table_name, rows FROM recsys.forget_user('forget_n', '8') WHERE rows > 0;
+SELECT settings -> 'never_bots' AS never_bots FROM recsys.recommender WHERE recommender = 'forget_n';
 SELECT recsys.forget_user('forget_n', '7; DROP TABLE forget_visit');
 
 -- old runs go, with all that hangs on them; not those of models that are kept, nor what verdicts are made from

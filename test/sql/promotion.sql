@@ -153,6 +153,27 @@ SELECT recsys.rollback('promo', (SELECT max(model_id) FROM recsys.model WHERE re
 SELECT recsys.rollback('promo') IS NOT NULL AS done;
 EXECUTE live;
 
+-- nor is the model of another method that had its name
+SELECT recsys.create_policy('promo', 'passing', 'item_item');
+SELECT recsys.promote('promo', 'passing', force => true, reason => 'for a day');
+SELECT count(*) FROM promo.recommend(1, policy => 'passing');
+
+-- who prunes the history shortens the way back, and nothing else
+BEGIN;
+SELECT count(*) AS promotions FROM recsys.promotion WHERE recommender = 'promo' \gset
+DELETE FROM recsys.promotion WHERE promotion_id = :p + 1;
+SELECT count(*) = :promotions - 1 AS others FROM recsys.promotion WHERE recommender = 'promo';
+ROLLBACK;
+
+-- a random split is another kind of exam than one by time
+BEGIN;
+UPDATE recsys.evaluation SET split = 'random' WHERE run_id < :run AND recommender = 'promo';
+UPDATE recsys.evaluation SET difference_upper = difference / 2 WHERE run_id = :run AND policy = 'factors';
+SELECT j.holds FROM recsys.model m, recsys._judge(:run, m) j WHERE m.model_id = :m + 6;
+UPDATE recsys.evaluation SET split = 'time' WHERE run_id < :run AND recommender = 'promo';
+SELECT j.holds FROM recsys.model m, recsys._judge(:run, m) j WHERE m.model_id = :m + 6;
+ROLLBACK;
+
 -- by an experiment: its verdict is ship, for this policy as it is
 BEGIN;
 CREATE OR REPLACE FUNCTION recsys._experiment_verdict(recommender name, experiment name)
@@ -161,7 +182,9 @@ BEGIN
 	RETURN QUERY SELECT CASE WHEN experiment = 'won' THEN 'factors'::name END, CASE WHEN experiment = 'won' THEN 'ship' ELSE 'keep running' END,
 		CASE WHEN experiment = 'won' THEN 'conversion is up by 3.1 %' ELSE '5 of 14 days' END, -7::int8;
 END $$;
-SET LOCAL session_replication_role = replica;	-- there is no such experiment
+SET LOCAL session_replication_role = replica;	-- the other one has no row
+INSERT INTO recsys.experiment (experiment_id, recommender, experiment, state, salt, traffic, primary_metric, guardrails, attribution_seconds, alpha, minimum_days, settings)
+OVERRIDING SYSTEM VALUE VALUES (-7, 'promo', 'running', 'draft', '', 1, 'conversion', '{}', 1, 0.05, 1, '{}');
 INSERT INTO recsys.variant SELECT -7, v, 'promo', v, version, 0.5, v = 'default' FROM unnest('{default,factors}'::name[]) v
 	JOIN recsys.policy p ON p.policy = v AND p.recommender = 'promo' AND p.retired_at IS NULL;
 SET LOCAL session_replication_role = origin;
@@ -170,6 +193,10 @@ SELECT recsys.promote('promo', 'factors', 'running');
 ROLLBACK TO s;
 SELECT recsys.promote('promo', 'default', 'won');
 ROLLBACK TO s;
+-- what an experiment has won is not what retrain holds back of it later
+SELECT recsys.promote('promo', 'factors', 'won');
+ROLLBACK TO s;
+SELECT recsys.promote('promo', 'default', force => true, reason => 'the one before') IS NOT NULL AS done;
 SELECT recsys.promote('promo', 'factors', 'won') IS NOT NULL AS done;
 EXECUTE live;
 SELECT kind, to_policy, experiment_id, forced, reason FROM recsys.promotion WHERE recommender = 'promo' ORDER BY promotion_id DESC LIMIT 1;

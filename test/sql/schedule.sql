@@ -62,6 +62,32 @@ SELECT recsys._is_due('sched', '0 3 1 1 *');
 DROP TRIGGER stop ON sched.popularity;
 CALL recsys.retrain_due('sched', '0 3 1 1 *');
 SELECT recsys._is_due('sched', '0 3 1 1 *');
+-- a retrain of another policy, or one that was not to be published, is not what was due
+UPDATE recsys.training_run SET started_at = started_at - interval '2 years' WHERE recommender = 'sched';
+CALL recsys.retrain('sched', policy => 'popularity', evaluate => false);
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+CALL recsys.retrain('sched', evaluate => false, publish => false);
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+CALL recsys.retrain('sched', evaluate => false);
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+
+-- no two jobs have one name, however names are made and cut
+SELECT recsys._job_names('shop') AS shop, recsys._job_names('shop catch-up') AS catch_up;
+SELECT count(DISTINCT left(j, 63)) AS names, max(octet_length(j)) <= 63 AS whole
+FROM unnest(ARRAY[repeat('n', 60), repeat('n', 59) || 'o', repeat('"', 40), repeat('ä', 31)]::name[]) r, unnest(recsys._job_names(r)) j;
+
+-- a schema called cron is not pg_cron: nothing in it is run
+CREATE ROLE sched_trap;
+SELECT format('GRANT CREATE ON DATABASE %I TO sched_trap', current_database()) \gexec
+SET ROLE sched_trap;
+CREATE SCHEMA cron;
+CREATE TABLE cron.job (jobid int8, jobname text, database text);
+INSERT INTO cron.job VALUES (1, 'recsys sched', current_database());
+CREATE FUNCTION cron.unschedule(int8) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'sprung by %', current_user; END $$;
+RESET ROLE;
+SELECT recsys.unschedule('sched');
+DROP OWNED BY sched_trap CASCADE;
+DROP ROLE sched_trap;
 
 -- calls that cannot be
 CALL recsys.retrain_due('sched', NULL);

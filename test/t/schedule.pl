@@ -93,9 +93,28 @@ max_worker_processes = 16
 	like($elsewhere, qr/55000: the jobs of pg_cron are in database "postgres", not in "the other"/, 'another database: an error');
 	my ($pasted) = $elsewhere =~ /HINT:  There: (SELECT .*;)/;
 	sql($pasted);
-	is(sql(q{SELECT jobname, schedule, command, database FROM cron.job WHERE database <> 'postgres'}),
-		q{recsys it's in the other|1 2 * * *|CALL recsys.retrain('it''s')|the other}, 'another database: its hint schedules there');
+	is(sql(q{SELECT jobname, schedule, command, database FROM cron.job WHERE database <> 'postgres' ORDER BY jobname COLLATE "C"}),
+		q{recsys "it's" catch-up in "the other"|@reboot|CALL recsys.retrain_due('it''s', '1 2 * * *')|the other} . "\n"
+		  . q{recsys "it's" in "the other"|1 2 * * *|CALL recsys.retrain('it''s')|the other}, 'another database: its hint schedules there');
 	sql(q{SELECT cron.unschedule(jobid) FROM cron.job WHERE database <> 'postgres'});
+
+	# names that pg_cron 1.4 cuts, and that of another one's second job
+	my $long = 'n' x 60;
+	sql(qq{SET ROLE keeper;
+		SELECT recsys.create_recommender(r, 'src.loan', 'reader', 'book', 'lent'), recsys.schedule(r) FROM unnest('{$long,shop catch-up}'::name[]) r});
+	is(sql(q{SELECT count(*), count(DISTINCT command) FROM cron.job}), '6|6', 'each recommender has its two jobs');
+	is(sql(qq{SET ROLE keeper; SELECT recsys.unschedule('$long'); SELECT recsys.unschedule('shop catch-up')}), "t\nt", 'unscheduled, one by one');
+	is(sql($jobs), $both, 'those of others stay');
+	# a schema that is gone leaves jobs, until its recommender is forgotten
+	sql(qq{SET ROLE keeper; SELECT recsys.schedule('$long'); DROP SCHEMA "$long" CASCADE});
+	sql(qq{SELECT recsys.drop_recommender('$long')});
+	is(sql($jobs), $both, 'a schema dropped by hand: its jobs go with the recommender');
+	sql(q{SET ROLE keeper; SELECT recsys.drop_recommender('shop catch-up')});
+
+	# a role that only groups others
+	sql(q{CREATE ROLE crew; GRANT USAGE ON SCHEMA cron TO crew; GRANT keeper TO crew});
+	like(failure(q{SELECT recsys.schedule('shop')}, role => 'crew'), qr/55000: role "crew" cannot log in/, 'a role that cannot log in has no jobs');
+	is(sql($jobs), $both, 'no login: the old ones stay');
 
 	# --- it fires ---
 
