@@ -24,11 +24,11 @@ CREATE TABLE recsys.promotion (
 	reason text NOT NULL CHECK (reason <> ''),
 	by_role name NOT NULL DEFAULT current_user,
 	promoted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-	-- who prunes the history shortens the way back, and loses nothing else
-	before_id int8 REFERENCES recsys.promotion ON DELETE SET NULL
+	-- no foreign key: who prunes the history shortens the way back and loses nothing else,
+	-- and pg_dump warns of tables that refer to themselves
+	before_id int8
 );
 CREATE INDEX ON recsys.promotion (recommender, promotion_id);
-CREATE INDEX ON recsys.promotion (before_id);
 COMMENT ON TABLE recsys.promotion IS 'every switch of the model or policy that a recommender serves, by a retrain, promote or rollback';
 COMMENT ON COLUMN recsys.promotion.promotion_id IS 'identity';
 COMMENT ON COLUMN recsys.promotion.recommender IS 'the recommender';

@@ -34,6 +34,7 @@ sub as_role
 sql(q{
 	CREATE EXTENSION recsys;
 	CREATE ROLE shop_admin LOGIN;
+	CREATE ROLE shop_member LOGIN IN ROLE shop_admin;
 	CREATE ROLE shop_app LOGIN;
 	CREATE ROLE shop_reader LOGIN;
 	GRANT CREATE ON DATABASE postgres TO shop_admin;
@@ -57,7 +58,10 @@ is("$rc $out", '0 600', 'app: serves and logs') or diag $err;
 is((as_role('shop_app', qq{SELECT count(*) FROM "$shop".recommend(1)}))[1], 10, 'app: recommends');
 is((as_role('shop_admin', qq{SELECT count(*) > 0 FROM recsys.experiment_report('$shop', 'first')}))[1], 't', 'admin: reports on an experiment');
 for my $query ("CALL recsys.retrain('$shop')", "SELECT recsys.alter_policy('$shop', 'default', '{}')", "SELECT recsys.stop_experiment('$shop', 'first')", "SELECT * FROM recsys.quality_report('$shop')",
-	qq{DELETE FROM "$shop".popularity}, qq{INSERT INTO "$shop".excluded_user VALUES (1)})
+	qq{DELETE FROM "$shop".popularity}, qq{INSERT INTO "$shop".excluded_user VALUES (1)}, qq{DELETE FROM "$shop".request}, qq{UPDATE "$shop".exposure SET score = 1},
+	"SELECT recsys.promote('$shop', 'popularity', force => true, reason => 'mine')", "SELECT recsys.rollback('$shop')", "SELECT recsys.drop_policy('$shop', 'factors')",
+	"SELECT * FROM recsys.drift_report('$shop')", "SELECT * FROM recsys.forget_user('$shop', '1')", "SELECT * FROM recsys.experiment_report('$shop', 'first')",
+	"SELECT recsys.schedule('$shop')", "CALL recsys.retrain_due('$shop', '0 3 * * *')", "SELECT * FROM recsys.maintain('$shop')", "SELECT recsys.drop_recommender('$shop')")
 {
 	for my $role ('shop_app', 'shop_reader')
 	{
@@ -65,6 +69,24 @@ for my $query ("CALL recsys.retrain('$shop')", "SELECT recsys.alter_policy('$sho
 		like($err, qr/permission denied|must be|privileges/, "$role may not: $query");
 	}
 }
+# the registry shows them rows, and lets them change none
+for my $role ('shop_app', 'shop_reader')
+{
+	is((as_role($role, q{WITH u AS (UPDATE recsys.recommender SET live_model_id = NULL RETURNING 1), d AS (DELETE FROM recsys.promotion RETURNING 1)
+		SELECT (SELECT count(*) FROM u) + (SELECT count(*) FROM d), (SELECT count(*) > 0 FROM recsys.promotion)}))[1], '0|t', "$role: changes nothing in the registry");
+}
+# who is a member of the admin is one, and what it makes is the admin's
+($rc, $out, $err) = as_role('shop_member', qq{
+	CALL recsys.retrain('$shop', policy => 'popularity', evaluate => false);
+	SELECT recsys.promote('$shop', 'popularity', force => true, reason => 'a trial') > 0, recsys.rollback('$shop') > 0;
+	SELECT count(*) > 0 FROM recsys.drift_report('$shop');
+	SELECT sum(rows) > 0 FROM recsys.forget_user('$shop', '60');
+	SELECT recsys.alter_recommender('$shop', settings => '{"keep_models": 4}');
+	SELECT count(*) FROM recsys.maintain('$shop');
+	SELECT string_agg(DISTINCT relowner::regrole::text, ',') FROM pg_class WHERE relnamespace = '"$shop"'::regnamespace;
+	SELECT by_role FROM recsys.promotion ORDER BY promotion_id DESC LIMIT 1});
+is("$rc $out", "0 t|t\nt\nt\n$shop\n0\nshop_admin\nshop_member", 'a member of the admin: retrains, promotes, reports, forgets, alters') or diag $err;
+is((as_role('shop_app', qq{SELECT count(*) FROM "$shop".recommend(1)}))[1], 10, 'app: recommends as before');
 ($rc, $out, $err) = as_role('shop_reader', qq{SELECT * FROM "$shop".serve(1)});
 like($err, qr/permission denied/, 'reader: does not serve');
 is((as_role('shop_reader', qq{SELECT count(*) FROM "$shop".recommend(1)}))[1], 10, 'reader: may look at lists');

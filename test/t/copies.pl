@@ -80,7 +80,7 @@ sub rows_of
 	return join "\n", map { $node->safe_psql($database, $_) } split /\n/, $node->safe_psql($database, $rows);
 }
 my $dump = $PostgreSQL::Test::Utils::tmp_check . '/dump.sql';
-$node->command_ok([ 'pg_dump', '-f', $dump, '-d', $node->connstr('postgres') ], 'pg_dump');
+$node->command_checks_all([ 'pg_dump', '-f', $dump, '-d', $node->connstr('postgres') ], 0, [qr{^$}], [qr{^$}], 'pg_dump, without a warning');
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 $node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-o', '/dev/null', '-d', $node->connstr('other') ], 'restore');
 is(rows_of('other'), rows_of('postgres'), 'restored: every table and view has its rows');
