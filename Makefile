@@ -30,7 +30,7 @@ TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train policy loader estimate b
 SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition rules \
 	policy quality detect_bots train promotion progress estimate evaluate retrain schedule batch tune \
 	explain serve log forget drift questions experiment experiment_control experiment_metric \
-	experiment_report latest svg report_page report_offline report_live report_html demo_shop
+	experiment_report latest svg report_page report_offline report_live report_history report_html demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)

@@ -39,15 +39,15 @@ BEGIN
 		format('Policy <b>%s</b> over %s', recsys._html_escape(r.live_policy), recsys._html_escape(r.source_name)),
 		CASE WHEN m.data_until IS NOT NULL THEN format(', trained on what happened from %s to %s', recsys._html_time(m.data_from), recsys._html_time(m.data_until)) END,
 		'. ', recsys._report_pill(live.verdict), '</p><dl class="cards">',
-		format('<div><dt>Live NDCG@10</dt><dd>%s<small>95 %%: %s to %s</small></dd></div>',
-			recsys._html_number(live.ndcg_at_10, 4), recsys._html_number(live.ndcg_lower, 4), recsys._html_number(live.ndcg_upper, 4)),
-		format('<div><dt>Against popularity</dt><dd>%s<small>which has %s</small></dd></div>',
-			coalesce(format('<data value="%s">%s</data>', live.ndcg_at_10 / nullif(base, 0) - 1, to_char(100 * (live.ndcg_at_10 / nullif(base, 0) - 1), 'FMSG999,990') || ' %'), '–'), recsys._html_number(base, 4)),
+		format('<div><dt>Live NDCG@10</dt><dd>%s<small>%s</small></dd></div>',
+			recsys._html_number(live.ndcg_at_10, 4), CASE WHEN live.ndcg_at_10 IS NULL THEN 'not evaluated' ELSE recsys._html_number(live.ndcg_lower, 4) || ' to ' || recsys._html_number(live.ndcg_upper, 4) END),
+		format('<div><dt>Against popularity</dt><dd>%s<small>popularity %s</small></dd></div>',
+			CASE WHEN base > 0 AND live.ndcg_at_10 IS NOT NULL THEN format('<data value="%s">%s %%</data>', live.ndcg_at_10 / base - 1, replace(to_char(100 * (live.ndcg_at_10 / base - 1), 'FMSG999,990'), '-', '−')) ELSE '–' END, recsys._html_number(base, 4)),
 		format('<div><dt>Users</dt><dd>%s<small>trained on</small></dd></div>', recsys._html_number(m.users)),
 		format('<div><dt>Items</dt><dd>%s<small>that can be listed</small></dd></div>', recsys._html_number(m.items)),
-		format('<div><dt>Interactions</dt><dd>%s<small>users with items</small></dd></div>', recsys._html_number(m.interactions)),
-		format('<div><dt>Last run</dt><dd class="word">%s<small>%s s, %s</small></dd></div>', coalesce(recsys._html_escape(replace(last.state, '_', ' ')), '–'),
-			recsys._html_number(last.seconds, 1), recsys._html_time(last.started_at)),
+		format('<div><dt>Interactions</dt><dd>%s<small>user–item pairs</small></dd></div>', recsys._html_number(m.interactions)),
+		format('<div><dt>Last run</dt><dd class="word">%s<small>%s</small></dd></div>', coalesce(recsys._html_escape(replace(last.state, '_', ' ')), '–'),
+			CASE WHEN last.state IS NULL THEN 'there was none' ELSE recsys._html_number(last.seconds, 1) || ' s, ' || recsys._html_time(last.started_at) END),
 		'</dl>');
 END $$;
 COMMENT ON FUNCTION recsys._report_head(name) IS 'head of report_html: what is live, and the figures that matter most';
@@ -76,8 +76,10 @@ BEGIN
 		(5, 'coverage', 'How much of the catalog it uses', 'Catalog', 'A list of the same few items for everybody can score well and still sell little.', NULL),
 		(6, 'latency', 'How fast it answers', 'Speed', 'As the log of served lists has it.', NULL),
 		(7, 'experiments', 'Experiments', 'Experiments', 'What users did when they were shown one policy or another.', NULL),
-		(8, 'runs', 'Runs', 'Runs', 'Training and evaluation, newest first.', NULL),
-		(9, 'people', 'What people would see', 'People', 'Some users: what they did lately, and the list that they would get now.', people)
+		(8, 'history', 'What went live', 'Live', 'Every switch of the model that is served, and the models that were not let through.', NULL),
+		(9, 'drift', 'Whether it still holds', 'Drift', 'What has changed in data, models and lists, against what was usual before.', NULL),
+		(10, 'runs', 'Runs', 'Runs', 'Training and evaluation, newest first.', NULL),
+		(11, 'people', 'What people would see', 'People', 'Some users: what they did lately, and the list that they would get now.', people)
 	) s (n, name, heading, short, told, people)
 	WHERE s.name <> 'people' OR people > 0;
 	RETURN concat('<!DOCTYPE html>', E'\n', '<html lang="en"><head><meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/>',
@@ -87,4 +89,4 @@ BEGIN
 		'<footer><p>Made ', recsys._html_time(now()), format(' UTC by SELECT recsys.report_html(%s). All times are in UTC.', recsys._html_escape(quote_literal(recommender))), E'</p></footer></body></html>\n');
 END $$;
 COMMENT ON FUNCTION recsys.report_html(name, int4) IS
-'a page on a recommender, to be stored in a file: cleaning, leaderboard, metrics over list lengths and retrains, coverage, speed, experiments, runs, and the history and list of some people (0: of nobody); one HTML text with its pictures, no script and nothing to fetch; shows what the caller may read';
+'a page on a recommender, to be stored in a file: cleaning, leaderboard, metrics over list lengths and retrains, coverage, speed, experiments, what went live, drift, runs, and the history and list of some people (0: of nobody); one HTML text with its pictures, no script and nothing to fetch; shows what the caller may read';

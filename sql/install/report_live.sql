@@ -14,7 +14,7 @@ BEGIN
 	SELECT recsys._svg_lines('chart-latency', 'Milliseconds of a list, by percentile', format('Half of the lists took less than %s ms, 99 of 100 less than %s ms.',
 			round(max((r ->> 'y')::numeric) FILTER (WHERE (r ->> 'x')::float8 = 0.5), 1), round(max((r ->> 'y')::numeric) FILTER (WHERE (r ->> 'x')::float8 = 0.99), 1)),
 			jsonb_agg(jsonb_build_object('s', 1, 'x', r -> 'x', 'y', r -> 'y', 't', format('%s %%: %s ms', trim_scale((r ->> 'x')::numeric * 100), round((r ->> 'y')::numeric, 2)))),
-			'{"from": 0, "x_unit": "%", "x_title": "share of the lists"}')
+			'{"from": 0, "x_title": "share of the lists", "ticks": [{"x": 0.01, "label": "1 %"}, {"x": 0.25, "label": "25 %"}, {"x": 0.5, "label": "50 %"}, {"x": 0.75, "label": "75 %"}, {"x": 0.99, "label": "99 %"}]}')
 	INTO spread
 	FROM recsys._report_rows(recommender, format($q$SELECT p.x, p.y FROM (
 			SELECT percentile_cont('{.01,.05,.1,.2,.3,.4,.5,.6,.7,.8,.9,.95,.99}'::float8[]) WITHIN GROUP (ORDER BY q.milliseconds) AS ys FROM %I.request q %s) s,
@@ -55,6 +55,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	e recsys.experiment;
 	cells text[];
+	others text[];
+	columns text[] := ARRAY['metric', 'role', 'arm', '#units', '#mean', '#difference', '#interval', '#lift', '#p'];
+	reported timestamptz;
+	ratio float8;
 	chart text;
 	arms text[];
 	classes text[];
@@ -71,25 +75,32 @@ BEGIN
 	SELECT recsys._svg_lines('chart-experiment-' || id, format('Difference in %s to the control, report by report', e.primary_metric),
 			'Intervals hold however often one looks; the dashed line is no difference.',
 			jsonb_agg(jsonb_build_object('s', substr(classes[array_position(arms, r.variant)], 2)::int4, 'x', r.x, 'y', r.difference, 'l', r.lower, 'u', r.upper,
-				't', format('%s, %s: %s', to_char(r.computed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), r.variant, r.difference))),
-			jsonb_build_object('line', 0, 'from', least(0, min(least(r.lower, r.difference))), 'to', greatest(0, max(greatest(r.upper, r.difference))), 'x_title', 'report',
+				't', format('%s, %s: %s', to_char(r.computed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), r.variant, replace(round(r.difference::numeric, 6)::text, '-', '−')))),
+			jsonb_build_object('line', 0, 'from', least(0, min(least(r.lower, r.difference))), 'to', greatest(0, max(greatest(r.upper, r.difference))), 'x_title', 'day of the report',
 				'ticks', (SELECT jsonb_agg(DISTINCT jsonb_build_object('x', t.x, 'label', to_char(t.computed_at AT TIME ZONE 'UTC', 'MM-DD')))
 					FROM r t WHERE (t.age - 1) % greatest(1, ceil((SELECT max(m.age) FROM r m) / 4.0)::int4) = 0)))
 	INTO chart FROM r;
-	SELECT array_agg(ARRAY[recsys._html_escape(r.metric), recsys._html_escape(r.role), recsys._html_escape(r.variant || CASE WHEN v.control AND r.variant <> 'control' THEN ' (control)' ELSE '' END),
-		recsys._html_number(r.units), recsys._html_number(r.mean, 4), recsys._html_number(r.difference, 4),
-		CASE WHEN r.lower IS NULL THEN '–' ELSE recsys._html_number(r.lower, 4) || ' to ' || recsys._html_number(r.upper, 4) END,
-		recsys._html_number(r.lift * 100, 1, ' %'), recsys._html_number(r.p_value, 4)]
-		ORDER BY array_position('{primary,guardrail,secondary}', r.role), r.metric, NOT coalesce(v.control, false), r.variant)
-	INTO cells
-	FROM recsys.experiment_result_latest r LEFT JOIN recsys.variant v ON (v.experiment_id, v.variant) = (r.experiment_id, r.variant)
-	WHERE r.experiment_id = id AND r.mean IS NOT NULL;
+	SELECT array_agg(x.cells ORDER BY x.place, x.metric, NOT x.control, x.variant) FILTER (WHERE x.place < 3),
+		array_agg(x.cells ORDER BY x.metric, NOT x.control, x.variant) FILTER (WHERE x.place = 3), max(x.computed_at), max(x.sample_ratio_p)
+	INTO cells, others, reported, ratio
+	FROM (SELECT r.*, coalesce(v.control, false) AS control, coalesce(array_position('{primary,guardrail}', r.role), 3) AS place,
+			ARRAY[recsys._html_escape(r.metric), recsys._html_escape(r.role), recsys._html_escape(r.variant || CASE WHEN v.control AND r.variant <> 'control' THEN ' (control)' ELSE '' END),
+			recsys._html_number(r.units), recsys._html_number(r.mean, 4), recsys._html_number(r.difference, 4),
+			CASE WHEN r.lower IS NULL THEN '–' ELSE recsys._html_number(r.lower, 4) || ' to ' || recsys._html_number(r.upper, 4) END,
+			recsys._html_number(r.lift * 100, 1, ' %'), recsys._html_number(r.p_value, 4)] AS cells
+		FROM recsys.experiment_result_latest r LEFT JOIN recsys.variant v ON (v.experiment_id, v.variant) = (r.experiment_id, r.variant)
+		WHERE r.experiment_id = id AND r.mean IS NOT NULL) x;
 	RETURN concat(format('<div class="person"><h3>%s %s %s</h3><p>', recsys._html_escape(e.experiment), recsys._report_pill(e.state), recsys._report_pill(e.verdict)),
 		coalesce(recsys._html_escape(upper(left(e.reason, 1)) || substr(e.reason, 2)) || '. ', ''), format('Primary metric %s, %s of the traffic', recsys._html_escape(e.primary_metric), recsys._html_number(e.traffic * 100, 1, ' %')),
-		CASE WHEN e.started_at IS NOT NULL THEN ', since ' || recsys._html_time(e.started_at) END, CASE WHEN e.stopped_at IS NOT NULL THEN ', until ' || recsys._html_time(e.stopped_at) END, '.</p>',
-		CASE WHEN chart IS NOT NULL THEN recsys._report_figure('Difference to the control, report by report', e.primary_metric, chart) || recsys._html_legend(arms, classes) END,
-		coalesce(recsys._html_table('Latest report on ' || e.experiment, ARRAY['metric', 'role', 'arm', '#units', '#mean', '#difference', '#interval', '#lift', '#p'], cells),
-			'<p class="note">There is no number to show yet: recsys.experiment_report reports.</p>'), '</div>');
+		CASE WHEN e.started_at IS NOT NULL THEN ', since ' || recsys._html_time(e.started_at) END, CASE WHEN e.stopped_at IS NOT NULL THEN ', until ' || recsys._html_time(e.stopped_at) END, '.</p><div class="grid2">',
+		CASE WHEN chart IS NOT NULL THEN '<div>' || recsys._report_figure('Difference to the control, report by report', e.primary_metric || ', with intervals that hold however often one looks', chart)
+			|| recsys._html_legend(arms, classes) || '</div>' END,
+		'<div><h4>Arms</h4><ul class="items">', (SELECT string_agg(format('<li><b>%s</b>%s<small>policy %s%s, weight %s</small></li>', recsys._html_escape(v.variant), CASE WHEN v.control THEN ' <span class="pill">control</span>' END,
+			recsys._html_escape(v.policy), ', version ' || v.policy_version, recsys._html_number(v.weight, 2)), '' ORDER BY NOT v.control, v.variant COLLATE "C") FROM recsys.variant v WHERE v.experiment_id = id),
+		CASE WHEN ratio IS NOT NULL THEN format('<li><b>Sample ratio</b><small>p = %s, by chi-square, that weights as these give units as these</small></li>', recsys._html_number(ratio, 4)) END,
+		CASE WHEN reported IS NOT NULL THEN format('<li><b>Latest report</b><small>%s</small></li>', recsys._html_time(reported)) END, '</ul></div></div>',
+		coalesce(recsys._html_table('Latest report on ' || e.experiment, columns, cells), '<p class="note">There is no number to show yet: recsys.experiment_report reports.</p>'),
+		recsys._report_details('Secondary metrics', recsys._html_table('Secondary metrics of ' || e.experiment, columns, others)), '</div>');
 END $$;
 COMMENT ON FUNCTION recsys._report_experiment(int8) IS 'part of report_html: one experiment, its intervals over time and its latest numbers';
 

@@ -30,7 +30,7 @@ BEGIN
 				'<span class="x">' || recsys._html_escape(coalesce(u.note, '')) || '</span>'] ORDER BY u.step) FROM used u),
 		(SELECT '<h3>Odd, but kept</h3><ul class="items">' || string_agg('<li><b>' || recsys._html_escape(substr(q.rule, 7)) || '</b><small>' || recsys._html_escape(q.note) || '</small></li>', '' ORDER BY q.step) || '</ul>'
 			FROM q WHERE q.rule LIKE 'kept:%'),
-		(SELECT '<h3>What they dropped</h3><ul class="items">' || string_agg('<li><b>' || recsys._html_escape(u.rule) || '</b><small>' || recsys._html_escape(coalesce(u.note, '')) || '</small></li>', '' ORDER BY u.step) || '</ul>'
+		(SELECT '<h3>What the rules mean</h3><ul class="items">' || string_agg('<li><b>' || recsys._html_escape(u.rule) || '</b><small>' || recsys._html_escape(coalesce(u.note, '')) || '</small></li>', '' ORDER BY u.step) || '</ul>'
 			FROM used u WHERE u.rows_dropped > 0)
 	INTO total, kept, bars, cells, odd, dropped;
 	RETURN concat(
@@ -53,14 +53,18 @@ DECLARE
 	cells text[];
 	base float8;
 	high float8;
+	base_hits float8;
+	high_hits float8;
+	more int8;
 	told text;
 BEGIN
-	SELECT max(l.ndcg_at_10) FILTER (WHERE l.policy = 'popularity'), max(l.ndcg_upper),
+	-- charts of a dozen policies at most; the table has all
+	SELECT max(l.ndcg_at_10) FILTER (WHERE l.policy = 'popularity'), max(l.ndcg_upper), max(h.value) FILTER (WHERE l.policy = 'popularity'), max(h.upper), count(*) FILTER (WHERE l.place > 12),
 		jsonb_agg(jsonb_build_object('s', coalesce(p.series, 6), 'name', l.policy, 'y', l.ndcg_at_10, 'l', l.ndcg_lower, 'u', l.ndcg_upper,
-			'note', to_char(l.ndcg_at_10, 'FM0.0000') || CASE WHEN l.policy <> 'popularity' THEN coalesce(to_char(100 * (l.ndcg_at_10 / nullif(b.ndcg_at_10, 0) - 1), ' (FMSG999,990 %)'), '') ELSE '' END)
-			ORDER BY l.place, l.policy COLLATE "C"),
-		jsonb_agg(jsonb_build_object('s', coalesce(p.series, 6), 'name', l.policy, 'y', l.hit_rate_at_10, 'note', to_char(100 * l.hit_rate_at_10, 'FM990.0') || ' %')
-			ORDER BY l.place, l.policy COLLATE "C") FILTER (WHERE l.hit_rate_at_10 IS NOT NULL),
+			'note', to_char(l.ndcg_at_10, 'FM0.0000') || CASE WHEN l.policy <> 'popularity' THEN coalesce(replace(to_char(100 * (l.ndcg_at_10 / nullif(b.ndcg_at_10, 0) - 1), ' (FMSG999,990 %)'), '-', '−'), '') ELSE '' END)
+			ORDER BY l.place, l.policy COLLATE "C") FILTER (WHERE l.place <= 12 OR p.series <= 1),
+		jsonb_agg(jsonb_build_object('s', coalesce(p.series, 6), 'name', l.policy, 'y', h.value, 'l', h.lower, 'u', h.upper, 'note', to_char(100 * h.value, 'FM990.0') || ' %')
+			ORDER BY l.place, l.policy COLLATE "C") FILTER (WHERE h.value IS NOT NULL AND (l.place <= 12 OR p.series <= 1)),
 		array_agg(ARRAY[recsys._html_escape(l.policy), recsys._report_pill(l.verdict), recsys._html_number(l.ndcg_at_10, 4),
 			recsys._html_number(l.ndcg_lower, 4) || ' to ' || recsys._html_number(l.ndcg_upper, 4),
 			recsys._html_number(l.precision_at_10, 4), recsys._html_number(l.recall_at_20, 4), recsys._html_number(l.hit_rate_at_10, 4),
@@ -68,20 +72,24 @@ BEGIN
 		CASE WHEN bool_or(l.split = 'random') THEN format('RANDOM SPLIT, of %s users: these figures are no evidence about the future.', to_char(max(l.users), 'FM999,999,990'))
 			ELSE format('Trained on what was before %s, judged on what %s users did from then on; every item is a candidate.',
 				to_char(max(l.cutoff) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), to_char(max(l.users), 'FM999,999,990')) END
-	INTO base, high, bars, hits, cells, told
+	INTO base, high, base_hits, high_hits, more, bars, hits, cells, told
 	FROM recsys.leaderboard l
 	LEFT JOIN recsys.leaderboard b ON b.recommender = l.recommender AND b.policy = 'popularity'
 	LEFT JOIN recsys._report_policies($1) p ON p.policy = l.policy
+	LEFT JOIN recsys.evaluation_latest h ON (h.recommender, h.policy, h.metric, h.k, h.population) = (l.recommender, l.policy, 'hit_rate', 10, 'warm')
+		AND h.protocol = (SELECT CASE WHEN r.repeatable THEN 'all' ELSE 'new' END FROM recsys.recommender r WHERE r.recommender = $1)
 	WHERE l.recommender = $1 AND l.ndcg_at_10 IS NOT NULL;
 	IF bars IS NULL THEN
 		RETURN format('<p class="note">Nothing has been evaluated yet: CALL recsys.retrain(%s) does.</p>', recsys._html_escape(quote_literal(recommender)));
 	END IF;
 	RETURN concat('<p class="lede">', recsys._html_escape(told), '</p><div class="grid2">',
-		recsys._report_figure('NDCG@10 with 95 % intervals', CASE WHEN base IS NOT NULL THEN 'In brackets: more than what recommending the most popular items gives everybody, the dashed line.' END,
+		recsys._report_figure('NDCG@10', CASE WHEN base IS NOT NULL THEN '95 % intervals; in brackets the lift over popularity.' ELSE '95 % intervals.' END,
 			recsys._svg_bars('chart-leaderboard', 'NDCG@10 of each policy', 'Dots with 95 % intervals, best first; the table below has the numbers.', bars,
 				jsonb_strip_nulls(jsonb_build_object('axis', true, 'line', base, 'line_name', 'popularity', 'to', 1.03 * high)))),
-		recsys._report_figure('Users with a hit', 'Share of users who took at least one of the ten items listed.',
-			recsys._svg_bars('chart-hits', 'Hit rate@10 of each policy', 'Share of users with at least one hit in a list of 10.', hits, '{"axis": true, "unit": "%", "to": 1}')), '</div>',
+		recsys._report_figure('Users with a hit', '95 % intervals; who took at least one of ten items.',
+			recsys._svg_bars('chart-hits', 'Hit rate@10 of each policy', 'Share of users with at least one hit in a list of 10.', hits,
+				jsonb_strip_nulls(jsonb_build_object('axis', true, 'unit', '%', 'line', base_hits, 'line_name', 'popularity', 'to', least(1, 1.03 * high_hits))))), '</div>',
+		CASE WHEN more > 0 THEN '<p class="note">The charts show the first twelve, the live one and popularity.</p>' END,
 		recsys._html_table('Leaderboard', ARRAY['policy', 'verdict', '#NDCG@10', '#95 % interval', '#precision@10', '#recall@20', '#hit rate@10', '#coverage@10', '#novelty, bits'], cells));
 END $$;
 COMMENT ON FUNCTION recsys._report_leaderboard(name) IS 'section of report_html: policies with intervals against popularity';
@@ -127,13 +135,17 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	retrains text;
 	loss text;
+	shown int8;
+	runs int8;
+	held boolean;
 	model recsys.model;
 	cells text[];
 BEGIN
 	WITH e AS (
-		SELECT e.run_id, e.policy, p.series, e.value, e.lower, e.upper, e.evaluated_at, e.cutoff, (dense_rank() OVER (ORDER BY e.run_id DESC))::int4 AS age
+		SELECT e.run_id, e.policy, p.series, e.value, e.lower, e.upper, e.evaluated_at, e.cutoff, t.state, (dense_rank() OVER (ORDER BY e.run_id DESC))::int4 AS age
 		FROM recsys.evaluation e JOIN recsys.recommender r ON r.recommender = e.recommender
 		JOIN recsys._report_policies($1) p ON p.policy = e.policy
+		LEFT JOIN recsys.training_run t ON t.run_id = e.run_id
 		WHERE e.recommender = $1 AND e.population = 'warm' AND e.metric = 'ndcg' AND e.k = 10
 		AND e.protocol = CASE WHEN r.repeatable THEN 'all' ELSE 'new' END
 	), x AS (
@@ -141,21 +153,24 @@ BEGIN
 	)
 	SELECT recsys._svg_lines('chart-retrains', 'NDCG@10 of each evaluation', format('%s evaluations, oldest on the left; each at its own cutoff.', max(x.age)),
 			jsonb_agg(jsonb_build_object('s', x.series, 'x', x.x, 'y', x.value, 'l', CASE WHEN x.series <= 1 THEN x.lower END, 'u', CASE WHEN x.series <= 1 THEN x.upper END,
-				't', format('run %s, %s: %s', x.run_id, x.policy, to_char(x.value, 'FM0.0000')))),
+				't', format('run %s, %s: %s%s', x.run_id, x.policy, to_char(x.value, 'FM0.0000'), CASE WHEN x.series = 1 AND x.state = 'held_back' THEN ', held back' ELSE '' END),
+				'c', CASE WHEN x.series = 1 AND x.state = 'held_back' THEN 'alarm' END)),
 			jsonb_build_object('from', 0, 'x_title', 'run', 'ticks', (SELECT jsonb_agg(DISTINCT jsonb_build_object('x', t.x, 'label', '#' || t.run_id)) FROM x t
 				WHERE (t.age - 1) % greatest(1, ceil((SELECT max(m.age) FROM x m) / 6.0)::int4) = 0))),
 		array_agg(ARRAY[recsys._html_escape('#' || x.run_id), recsys._html_escape(x.policy), recsys._html_time(x.cutoff), recsys._html_number(x.value, 4), recsys._html_number(x.lower, 4), recsys._html_number(x.upper, 4),
-			recsys._html_time(x.evaluated_at)] ORDER BY x.run_id DESC, x.series)
-	INTO retrains, cells FROM x;
+			recsys._html_time(x.evaluated_at)] ORDER BY x.run_id DESC, x.series),
+		count(DISTINCT x.run_id), (SELECT max(e.age) FROM e), bool_or(x.series = 1 AND x.state = 'held_back')
+	INTO retrains, cells, shown, runs, held FROM x;
 	SELECT m.* INTO model FROM recsys.model m JOIN recsys.recommender r ON r.live_model_id = m.model_id WHERE r.recommender = $1;
 	SELECT recsys._svg_lines('chart-loss', 'Loss after each sweep', format('%s sweeps of model %s, from %s down to %s.', count(*), model.model_id,
 				recsys._svg_label((model.parameters -> 'loss' ->> 0)::float8), recsys._svg_label((model.parameters -> 'loss' ->> -1)::float8)),
 			jsonb_agg(jsonb_build_object('s', 1, 'x', l.n, 'y', l.v::float8, 't', format('sweep %s: %s', l.n, l.v)) ORDER BY l.n), '{"x_title": "sweep"}')
 	INTO loss FROM jsonb_array_elements_text(CASE jsonb_typeof(model.parameters -> 'loss') WHEN 'array' THEN model.parameters -> 'loss' ELSE '[]' END) WITH ORDINALITY l (v, n);
-	RETURN concat('<div class="grid2">',
-		coalesce('<div>' || recsys._report_figure('NDCG@10 over the retrains', 'Each at its own cutoff; 95 % intervals of the live policy and of popularity.', retrains)
-			|| recsys._report_legend(recommender) || '</div>', '<p class="note">No evaluation yet.</p>'),
-		coalesce(recsys._report_figure('Learning curve of the live model', format('Loss after each sweep of %s.', model.method), loss),
+	RETURN concat(CASE WHEN retrains IS NOT NULL THEN recsys._report_legend(recommender) END, '<div class="grid2">',
+		coalesce(nullif(recsys._report_figure('NDCG@10 over the retrains', concat(CASE WHEN runs > shown THEN format('The last %s of %s. ', shown, runs) END,
+				'Each at its own cutoff; 95 % intervals of the live policy and of popularity.', CASE WHEN held THEN ' A large dot was held back.' END), retrains), ''),
+			'<p class="note">Nothing has been evaluated yet.</p>'),
+		coalesce(nullif(recsys._report_figure('Learning curve of the live model', format('Loss after each sweep of %s; the axis does not begin at 0.', model.method), loss), ''),
 			'<p class="note">The live model has no factors to learn, or there is none.</p>'), '</div>',
 		recsys._report_details('The numbers', recsys._html_table('NDCG@10 by run, 95 % intervals', ARRAY['run', 'policy', 'cutoff', '#NDCG@10', '#lower', '#upper', 'evaluated'], cells)));
 END $$;
@@ -195,7 +210,10 @@ BEGIN
 			WHERE c.n = c.items OR c.n %% greatest(c.items / 100, 1) = 0$q$, recommender, model)) r;
 		shown := CASE WHEN jsonb_array_length(shown) > 1 THEN shown || '[{"s": 2, "x": 1, "y": 1}]' ELSE '[]' END;
 	END IF;
-	RETURN concat('<div class="grid2">',
+	IF covered IS NULL AND tail IS NULL THEN
+		RETURN NULL;
+	END IF;
+	RETURN concat(CASE WHEN (SELECT count(*) FROM recsys.leaderboard l WHERE l.recommender = $1) > jsonb_array_length(covered) THEN recsys._report_legend(recommender) END, '<div class="grid2">',
 		recsys._report_figure('Coverage@10', 'Share of the known items that are in anybody''s list of 10.',
 			recsys._svg_bars('chart-coverage', 'Coverage of each policy', 'Share of the items known in train that occur in any list of 10.', covered, '{"to": 1}')),
 		recsys._report_figure('Popularity share@10', 'Share of the places held by the most popular tenth of items.',

@@ -8,7 +8,7 @@ BEGIN ATOMIC
 	SELECT $css$
 :root{color-scheme:light dark;--bg:#f4f6f9;--card:#fff;--ink:#18202b;--soft:#556070;--rule:#dde3ea;--track:#eef1f5;--focus:#2456c4;
 --s0:#64707f;--s1:#2456c4;--s2:#b8440a;--s3:#15753a;--s4:#7e3bbd;--s5:#0d6c80;--s6:#b01e63;--good:#15753a;--goodbg:#e3f4e8;--bad:#a51d2d;--badbg:#fbe7e9;--flat:#4a5563;--flatbg:#e9edf2}
-@media (prefers-color-scheme:dark){:root{--bg:#0e131a;--card:#161d27;--ink:#e7ecf3;--soft:#a4b0bf;--rule:#2b3542;--track:#212a36;--focus:#8ab4ff;
+@media screen and (prefers-color-scheme:dark){:root{--bg:#0e131a;--card:#161d27;--ink:#e7ecf3;--soft:#a4b0bf;--rule:#2b3542;--track:#212a36;--focus:#8ab4ff;
 --s0:#a4b0bf;--s1:#7fabff;--s2:#ff9f68;--s3:#62d18d;--s4:#c9a1ff;--s5:#5fcbe0;--s6:#ff8cba;--good:#7fe0a4;--goodbg:#143323;--bad:#ff9aa5;--badbg:#3d1a20;--flat:#c3ccd8;--flatbg:#27313e}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
@@ -28,13 +28,13 @@ nav ul{display:flex;flex-wrap:wrap;gap:4px 18px;list-style:none;margin:18px 0 0;
 nav a{display:inline-block;padding:4px 0;text-decoration:none}
 nav a:hover{text-decoration:underline}
 section{background:var(--card);border:1px solid var(--rule);border-radius:14px;padding:24px;margin:24px 0}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(158px,1fr));gap:12px;margin:24px 0 0;padding:0}
+.cards{display:grid;grid-template-columns:repeat(6,1fr);gap:12px;margin:24px 0 0;padding:0}
 .cards div{background:var(--card);border:1px solid var(--rule);border-radius:14px;padding:14px 16px}
 .cards dt{color:var(--soft);font-size:.82rem}
 .cards dd{margin:2px 0 0;font-size:1.45rem;font-weight:650;line-height:1.2;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
-.cards .word{font-size:1.1rem;line-height:1.6}
-.cards small{display:block;font-size:.8rem;font-weight:400;letter-spacing:0;color:var(--soft)}
-.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:24px 32px;align-items:start}
+.cards .word{font-size:1.1rem;line-height:1.58}
+.cards small{display:block;line-height:1.4;margin-top:2px;font-size:.8rem;font-weight:400;letter-spacing:0;color:var(--soft)}
+.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:24px 32px;align-items:start}
 .grid2>*{min-width:0}
 figure{margin:0 0 14px}
 figcaption{font-weight:600;margin:0 0 6px}
@@ -43,13 +43,15 @@ svg{display:block;width:100%;height:auto;max-width:560px;overflow:visible}
 svg text{fill:var(--soft);font:13px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-variant-numeric:tabular-nums}
 svg .name{fill:var(--ink);font-weight:600}
 .m{text-anchor:middle}.e{text-anchor:end}.b{text-anchor:start}
-.gridline,.grid{stroke:var(--rule);stroke-width:1;fill:none}
+.grid{stroke:var(--rule);stroke-width:1;fill:none}
 .axis{stroke:var(--soft);stroke-width:1;fill:none}
 .base{stroke:var(--s0);stroke-width:1.5;stroke-dasharray:3 4;fill:none}
 .l{fill:none;stroke-width:2.25;stroke-linejoin:round;stroke-linecap:round}
 .w{fill:none;stroke-width:3;stroke-linecap:round;opacity:.6}
 .band{stroke:none;opacity:.14}
 .d{stroke:var(--card);stroke-width:1.5}
+.d.alarm{fill:var(--bad)}
+.cross{fill:none;stroke:var(--bad);stroke-width:3;stroke-linecap:round}
 .ghost,.track{fill:var(--track);stroke:none}
 .track{stroke:var(--track);stroke-width:3}
 .l.s0,.w.s0{stroke:var(--s0)}.l.s1,.w.s1{stroke:var(--s1)}.l.s2,.w.s2{stroke:var(--s2)}.l.s3,.w.s3{stroke:var(--s3)}.l.s4,.w.s4{stroke:var(--s4)}.l.s5,.w.s5{stroke:var(--s5)}.l.s6,.w.s6{stroke:var(--s6)}
@@ -65,23 +67,29 @@ th,td{text-align:left;vertical-align:top;padding:7px 10px 7px 0;border-top:1px s
 thead th{border-top:0;color:var(--soft);font-weight:500;white-space:nowrap}
 tbody th{font-weight:600}
 td:last-child,th:last-child{padding-right:0}
+tbody th{position:sticky;left:0;background:var(--card)}
+tbody th span{display:block;width:max-content;max-width:28ch;overflow-wrap:anywhere}
 .n{text-align:right;white-space:nowrap}
-.x{overflow-wrap:anywhere;min-width:14ch;display:inline-block}
+.n+th:not(.n),.n+td:not(.n){padding-left:14px}
+.x{overflow-wrap:anywhere;min-width:22ch;display:inline-block}
 td .pill{white-space:normal}
-td:has(.pill){min-width:15ch;max-width:26ch}
+td:has(.pill){min-width:18ch;max-width:26ch}
+td time,th time{white-space:nowrap}
 details{margin-top:6px}
 summary{cursor:pointer;color:var(--focus);font-size:.9rem;padding:4px 0}
-.pill{display:inline-block;white-space:nowrap;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom;border-radius:999px;padding:1px 10px;font-size:.85rem;background:var(--flatbg);color:var(--flat)}
+.pill{display:inline-block;white-space:nowrap;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom;border-radius:12px;padding:1px 10px;font-size:.85rem;background:var(--flatbg);color:var(--flat)}
 .pill.good{background:var(--goodbg);color:var(--good)}.pill.bad{background:var(--badbg);color:var(--bad)}
 .person{border-top:1px solid var(--rule);padding-top:18px;margin-top:18px}
-.items{list-style:none;margin:0;padding:0}
+.items{list-style:none;margin:0 0 14px;padding:0}
 .items li{padding:7px 0;border-top:1px solid var(--rule)}
 .items li:first-child{border-top:0}
 .items b{font-weight:600}
 .items small{display:block;color:var(--soft);font-size:.85rem}
 footer{color:var(--soft);font-size:.88rem;padding-bottom:40px}
-@media (max-width:600px){header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:24px}section{padding:18px 14px}h1{font-size:1.65rem}.cards{grid-template-columns:1fr 1fr;gap:8px}.cards div{padding:10px 12px}.cards dd{font-size:1.25rem}svg text{font-size:17px}}
-@media print{section{break-inside:avoid}}
+@media (max-width:960px){svg{max-width:480px}svg text{font-size:17px}.cards{grid-template-columns:repeat(3,1fr)}}
+@media (max-width:600px){tbody th span{max-width:34vw}th time{white-space:normal}header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:24px}section{padding:18px 14px}h1{font-size:1.65rem}.cards{grid-template-columns:1fr 1fr;gap:8px}.cards div{padding:10px 12px}.cards dd{font-size:1.25rem}}
+@media (pointer:coarse){nav a,summary{padding:10px 0}}
+@media print{body{background:#fff;font-size:12px;print-color-adjust:exact;-webkit-print-color-adjust:exact}nav,details:not([open]){display:none}header,main,footer{max-width:none;padding:0}header{padding-top:0}section{border:0;border-top:1px solid var(--rule);border-radius:0;padding:16px 0;margin:0}.scroll{overflow:visible}h2,h3,caption,figcaption{break-after:avoid}figure,tr,li,.cards{break-inside:avoid}}
 $css$;
 END;
 COMMENT ON FUNCTION recsys._report_style() IS 'the style sheet of report_html, light and dark';
@@ -116,9 +124,11 @@ CREATE FUNCTION recsys._report_legend(recommender name) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT recsys._html_legend(array_agg(p.policy ORDER BY p.series = 0, p.series), array_agg('s' || p.series ORDER BY p.series = 0, p.series))
+		|| coalesce((SELECT pg_catalog.format('<p class="note">%s of the %s policies: the live one, popularity and the best others.</p>', (SELECT count(*) FROM recsys._report_policies($1)), count(*))
+			FROM recsys.leaderboard l WHERE l.recommender = $1 HAVING count(*) > (SELECT count(*) FROM recsys._report_policies($1))), '')
 	FROM recsys._report_policies($1) p;
 END;
-COMMENT ON FUNCTION recsys._report_legend(name) IS 'legend of the policies that charts show';
+COMMENT ON FUNCTION recsys._report_legend(name) IS 'legend of the policies that charts show, and how many these are of all';
 
 CREATE FUNCTION recsys._report_figure(caption text, told text, chart text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -9,6 +9,9 @@
 	document.querySelectorAll('details').forEach(d => { d.open = true; });
 
 	// --- layout ---
+	for (const e of document.querySelectorAll('body *'))
+		if ([...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) && !(e instanceof SVGElement) && parseFloat(getComputedStyle(e).fontSize) < 12)
+			found.push('too small to read: ' + where(e));
 	if (document.documentElement.scrollWidth > width)
 		found.push('the page is ' + document.documentElement.scrollWidth + ' wide');
 	for (const e of document.querySelectorAll('body *')) {
@@ -23,7 +26,7 @@
 		const texts = [...svg.querySelectorAll('text')].filter(t => t.textContent).map(t => [t, t.getBoundingClientRect()]);
 		for (let i = 0; i < texts.length; i++) {
 			const [t, a] = texts[i];
-			if (parseFloat(getComputedStyle(t).fontSize) * svg.getBoundingClientRect().width / 480 < 9)
+			if (parseFloat(getComputedStyle(t).fontSize) * svg.getBoundingClientRect().width / 480 < 10)
 				found.push('too small to read: ' + where(t) + ' in ' + svg.id);
 			for (let j = 0; j < i; j++) {
 				const b = texts[j][1];
@@ -77,14 +80,26 @@
 	for (const a of document.querySelectorAll('a')) {
 		if (!document.getElementById(a.getAttribute('href').slice(1)))
 			found.push('leads nowhere: ' + where(a));
-		if (a.getBoundingClientRect().height < 24)
-			found.push('too small to touch: ' + where(a));
+	}
+	for (const e of document.querySelectorAll('a, summary'))
+		if (e.getClientRects().length && e.getBoundingClientRect().height < 24)
+			found.push('too small to touch: ' + where(e));
+	if (document.getAnimations().length)
+		found.push('something moves');
+	// of a table that is scrolled, the names of the rows stay, and leave room for the numbers
+	for (const e of document.querySelectorAll('.scroll')) {
+		const name = e.querySelector('tbody th');
+		e.scrollLeft = e.scrollWidth;
+		const left = name ? name.getBoundingClientRect().left - e.getBoundingClientRect().left : 0;
+		e.scrollLeft = 0;
+		if (name && (Math.abs(left) > 1 || name.getBoundingClientRect().width > 0.6 * e.clientWidth))
+			found.push('row names of the table: ' + where(e));
 	}
 	for (const d of document.querySelectorAll('data')) {
-		const shown = parseFloat(d.textContent.replace(/[,\s]/g, ''));
+		const shown = parseFloat(d.textContent.replace(/[,\s]/g, '').replace('−', '-'));
 		const digits = (d.textContent.match(/\.(\d+)/) || ['', ''])[1].length;
 		const percent = d.textContent.includes('%') && d.closest('.cards') ? 100 : 1;
-		if (Math.abs(shown - percent * +d.value) > 0.5001 * 10 ** -digits + 1e-12)
+		if (d.textContent.startsWith('<') ? !(+d.value > 0 && +d.value < parseFloat(d.textContent.slice(2))) : !(Math.abs(shown - percent * +d.value) <= 0.5001 * 10 ** -digits + 1e-12))
 			found.push('shows ' + d.textContent + ' for ' + d.value);
 	}
 	return [...new Set(found)].slice(0, 40);
