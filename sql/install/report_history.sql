@@ -98,6 +98,9 @@ BEGIN
 	IF NOT recsys._may_write(recommender) THEN
 		RETURN '<p class="note">Drift is told from the whole source, read as its owner: members of the owner''s role see it here.</p>';
 	END IF;
+	IF (SELECT r.live_model_id FROM recsys.recommender r WHERE r.recommender = $1) IS NULL THEN
+		RETURN format('<p class="note">No model is published: CALL recsys.retrain(%s).</p>', recsys._html_escape(quote_literal(recommender)));
+	END IF;
 	-- data that ended long ago is looked at where it ended
 	SELECT m.data_until + interval '1 second' INTO last FROM recsys.recommender r JOIN recsys.model m ON m.model_id = r.live_model_id
 	WHERE r.recommender = $1 AND m.data_until < now() - interval '56 days';

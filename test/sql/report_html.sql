@@ -8,12 +8,16 @@ SELECT recsys._html_escape(E'<a href="x">''&amp;''</a>\x01\x1b\x7f\t\n') AS esca
 SELECT recsys._html_short('abcdef', 4), recsys._html_short('abcd', 4);
 SELECT v, recsys._html_number(v, 2, ' s') FROM unnest('{0,-1234567.895,0.125,1e300,NaN,Infinity,-Infinity,NULL}'::float8[]) v;
 SELECT low, high, recsys._svg_ticks(low, high) FROM (VALUES (0::float8, 1::float8), (0, 0.17), (-0.05, 0.11), (13250, 14110), (0, 3e9), (5, 5), (0, 0), (-1, -0.2)) v (low, high);
-SELECT recsys._svg_label(0.05), recsys._svg_label(0.123, '%'), recsys._svg_label(-25000), recsys._svg_label(3.5e6), recsys._svg_label(12, ' ms');
+SELECT recsys._svg_label(0.05), recsys._svg_label(0.123, '%'), recsys._svg_label(-25000), recsys._svg_label(3.5e6), recsys._svg_label(12, ' ms'), recsys._svg_label(-0.5), recsys._html_number(-0.25, 2), recsys._html_number(1e-9, 4), recsys._html_short('abcdef', 6), recsys._html_short('abcdefg', 6), recsys._html_short('WWWWWW', 6), recsys._html_short('', 6);
 SELECT recsys._html_time('2024-05-06 07:08:09.5+02'), recsys._html_time(NULL);
 SELECT recsys._html_table('a "b"', '{x,#y}', '{{1,2},{3,4}}'), recsys._html_table('none', '{x}', NULL) IS NULL AS none;
 SELECT recsys._svg_lines('i', '<t>', '"d"', '[{"s": 1, "x": 0, "y": 0, "t": "<0>"}, {"s": 1, "x": 1, "y": 2}]', '{"from": 0, "x_title": "&"}');
 SELECT recsys._svg_bars('i', 't', 'd', '[{"s": 0, "name": "a<b", "note": ">", "y": 1, "z": 2}, {"s": 1, "name": "c", "y": 1, "l": 0.5, "u": 1.5}]', '{"axis": true, "line": 1, "line_name": "<l>"}');
-SELECT recsys._svg_lines('i', 't', 'd', '[]') IS NULL AS lines, recsys._svg_bars('i', 't', 'd', '[]') IS NULL AS bars, recsys._svg_bars('i', 't', 'd', NULL) IS NULL AS null_bars;
+-- an interval that only some points have, a dot of another class, an axis around flat and negative values
+SELECT recsys._svg_lines('i', 't', 'd', '[{"s": 1, "x": 0, "y": 0}, {"s": 1, "x": 1, "y": 2, "l": 1, "u": 3}, {"s": 1, "x": 2, "y": 2, "l": 1.5, "u": 2.5, "t": "c", "c": "alarm"}]');
+SELECT array_agg(x.t) AS ticks FROM xmltable('//text[@x="50"]' PASSING xmlparse(DOCUMENT recsys._svg_lines('i', 't', 'd', '[{"s": 1, "x": 0, "y": -5}, {"s": 1, "x": 1, "y": -5}]')) COLUMNS t text PATH '.') x;
+SELECT recsys._svg_spans('i', '<t>', 'd', '[{"row": 1, "s": 1, "name": "<a>", "x": 0, "until": 10, "t": "<m>"}, {"row": 2, "s": 2, "name": "b", "x": 10, "until": 40, "t": "n"}]', '[{"row": 1, "name": "<a>", "x": 5, "t": "<h>"}]', '{"since": "<then>", "until": "now"}');
+SELECT recsys._svg_lines('i', 't', 'd', '[]') IS NULL AS lines, recsys._svg_spans('i', 't', 'd', NULL, NULL) IS NULL AS spans, recsys._svg_bars('i', 't', 'd', '[]') IS NULL AS bars, recsys._svg_bars('i', 't', 'd', NULL) IS NULL AS null_bars;
 
 -- --- a shop where every text is out for blood ---
 
@@ -51,8 +55,14 @@ SELECT recsys.create_experiment('a<b>&"c', '<x>', '[{"variant": "<c>", "policy":
 INSERT INTO recsys.experiment_result SELECT e.experiment_id, '2024-03-01Z'::timestamptz + d * interval '1 day', v.variant, 'conversion', e.recommender, 'primary', 100 * d,
 	0.1, CASE WHEN NOT v.control THEN 0.01 * d END, CASE WHEN NOT v.control THEN 0.1 * d END, CASE WHEN NOT v.control THEN -0.1 / d END, CASE WHEN NOT v.control THEN 0.2 / d END, CASE WHEN NOT v.control THEN 0.5 END, 0.9
 FROM recsys.experiment e JOIN recsys.variant v USING (experiment_id), generate_series(1, 3) d WHERE e.recommender = 'a<b>&"c';
+-- what went live, and what did not
+INSERT INTO recsys.promotion (recommender, kind, to_policy, to_version, to_model_id, forced, reason, promoted_at)
+SELECT recommender, 'promote', '<script>alert(9)</script>', 1, 123456789, true, '<q>sold out</q>', now() + interval '1 hour' FROM recsys.recommender WHERE recommender = 'a<b>&"c';
+INSERT INTO recsys.training_run (recommender, state, stage, pid, backend_start, started_at, finished_at, model_id, message)
+SELECT recommender, 'held_back', 'publish', 1, now(), now(), now() + interval '2 hours', live_model_id, '<q>too bad</q>' FROM recsys.recommender WHERE recommender = 'a<b>&"c';
 
 CREATE TABLE report_source.p AS SELECT report_source.page('a<b>&"c') AS page;
+DELETE FROM recsys.training_run WHERE recommender = 'a<b>&"c' AND state = 'held_back';
 -- nothing of a text is markup: these elements and attributes, and no others
 SELECT DISTINCT unnest(regexp_matches(page::text, '<([a-z0-9]+)', 'g')) AS element FROM report_source.p ORDER BY 1;
 SELECT DISTINCT unnest(xpath('//@*[name() != "d" and name() != "class"]', page))::text ~ 'javascript|://' AS address FROM report_source.p;
@@ -100,6 +110,17 @@ SELECT x.placement, x.policy, x.lists, x.median = (SELECT percentile_cont(0.5) W
 FROM report_source.p, xmltable('//section[@id="latency"]//tbody/tr' PASSING page COLUMNS placement text PATH 'th', policy text PATH 'td[1]', lists int8 PATH 'td[2]/data/@value', median float8 PATH 'td[4]/data/@value', most float8 PATH 'td[7]/data/@value') x;
 SELECT x.* FROM report_source.p, xmltable('//section[@id="experiments"]//tbody/tr' PASSING page COLUMNS metric text PATH 'th', role text PATH 'td[1]', arm text PATH 'td[2]', units int8 PATH 'td[3]/data/@value',
 	mean float8 PATH 'td[4]/data/@value', difference float8 PATH 'td[5]/data/@value', lower float8 PATH 'td[6]/data[1]/@value', upper float8 PATH 'td[6]/data[2]/@value', lift float8 PATH 'td[7]/data/@value', p float8 PATH 'td[8]/data/@value') x;
+SELECT x.policy, x.version, x.how, x.why FROM report_source.p, xmltable('//section[@id="history"]//tbody/tr' PASSING page COLUMNS n FOR ORDINALITY, policy text PATH 'td[1]', version int PATH 'td[2]/data/@value', model int8 PATH 'td[3]/data/@value', how text PATH 'td[4]', why text PATH 'td[5]') x ORDER BY x.n;
+SELECT count(*) AS promotions, bool_and((p.to_policy::text, p.to_version, p.to_model_id, p.reason, p.by_role::text) = (x.policy, x.version, x.model, x.why, x.by)) AS equal
+FROM recsys.promotion p LEFT JOIN (SELECT x.* FROM report_source.p, xmltable('//section[@id="history"]//tbody/tr' PASSING page COLUMNS policy text PATH 'td[1]', version int PATH 'td[2]/data/@value', model int8 PATH 'td[3]/data/@value', why text PATH 'td[5]', by text PATH 'td[6]') x) x ON x.model = p.to_model_id AND x.by <> '–'
+WHERE p.recommender = 'a<b>&"c';
+-- data that ended long ago: drift up to there
+SELECT count(*) AS rows, count(*) FILTER (WHERE d.alarm) > 0 AS some_alarm, bool_and((d.value, d.threshold, d.alarm, d.note) IS NOT DISTINCT FROM (x.value, x.threshold, x.alarm = 'alarm', x.note)) AS equal,
+	count(*) FILTER (WHERE d.alarm) = (SELECT (xpath('count(//section[@id="drift"]/ul/li)', page))[1]::text::int FROM report_source.p) AS alarms
+FROM recsys.recommender r JOIN recsys.model m ON m.model_id = r.live_model_id, recsys.drift_report('a<b>&"c', m.data_until + interval '1 second') d
+LEFT JOIN (SELECT x.* FROM report_source.p, xmltable('//section[@id="drift"]//tbody/tr' PASSING page COLUMNS metric text PATH 'th', since text PATH 'td[1]/time/@datetime', value float8 PATH 'td[2]/data/@value', threshold float8 PATH 'td[4]/data/@value', alarm text PATH 'td[5]', note text PATH 'td[6]') x) x
+	ON x.metric = replace(d.metric, '_', ' ') AND x.since = to_char(d.period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+WHERE r.recommender = 'a<b>&"c' AND d.value IS NOT NULL;
 -- a dot for each report, policy and sweep
 SELECT x.id, x.dots, x.lines FROM report_source.p, xmltable('//svg[@id]' PASSING page COLUMNS id text PATH '@id', dots int PATH 'count(circle)', lines int PATH 'count(path[contains(@class, "l s")])') x
 WHERE x.id NOT LIKE 'chart-experiment%' ORDER BY x.id;

@@ -57,6 +57,17 @@ sql(qq{
 		0.1, CASE WHEN NOT v.control THEN 0.01 END, CASE WHEN NOT v.control THEN 0.1 END, CASE WHEN NOT v.control THEN 0.01 - 0.1 / d END, CASE WHEN NOT v.control THEN 0.01 + 0.1 / d END, CASE WHEN NOT v.control THEN 0.5 END, 0.9
 	FROM recsys.experiment e JOIN recsys.variant v USING (experiment_id), generate_series(1, 10) d, unnest('{conversion,revenue}'::text[]) m;
 });
+# what went live and what did not
+sql(qq{
+	CALL recsys.retrain('shop', policy => '$policy', evaluate => false);
+	SELECT recsys.promote('shop', '$policy', force => true, reason => '$hostile');
+	SELECT recsys.rollback('shop');
+	INSERT INTO recsys.training_run (recommender, state, stage, pid, backend_start, started_at, finished_at, model_id, message)
+	SELECT 'shop', 'held_back', 'publish', 1, now(), now(), now(), live_model_id, '$hostile' FROM recsys.recommender WHERE recommender = 'shop'});
+# the data goes on to a week ago and then there is a fourth of it
+sql(q{UPDATE demo.event SET happened_at = happened_at + (now() - interval '7 days' - '2026-01-01Z')});
+sql(q{INSERT INTO demo.event SELECT user_id, product_id, event, quantity, price, happened_at + interval '7 days' FROM demo.event WHERE happened_at > now() - interval '14 days' AND user_id % 4 = 0});
+sql(q{CALL recsys.retrain('shop', evaluate => false)});
 sub write_page
 {
 	my ($name, $text) = @_;
@@ -125,6 +136,26 @@ my @ndcg = split /\n/, sql(q{SELECT ndcg_at_10 FROM recsys.leaderboard WHERE rec
 my $scale = ($ticks->[-1][0] - $ticks->[0][0]) / ($ticks->[-1][1] - $ticks->[0][1]);
 is(scalar(@$dots), scalar(@ndcg), 'a dot for each policy');
 is(scalar(grep { abs($ticks->[0][0] + ($ndcg[$_] - $ticks->[0][1]) * $scale - $dots->[$_]) > 0.2 } 0 .. $#ndcg), 0, 'each at its value');
+# an alarm for each that drift_report raises, in words and as a larger dot
+my $alarms = sql(q{SELECT string_agg(replace(metric, '_', ' '), '|' ORDER BY ordinality) FROM recsys.drift_report('shop') WITH ORDINALITY WHERE alarm});
+like($alarms, qr/^interactions/, 'there is an alarm');
+is($browser->evaluate(q{[...document.querySelectorAll('#drift > ul b')].map(e => e.innerText).join('|')}), $alarms, 'alarms of drift_report');
+is($browser->evaluate(q{document.querySelectorAll('#drift .d.alarm').length}), scalar(grep { $_ ne 'model age days' } split /\|/, $alarms), 'larger dots');
+my ($weeks, $places) = @{ $browser->evaluate(q{[[...document.querySelectorAll('#chart-drift-interactions .d')].map(c => +c.getAttribute('cy')),
+	[...document.querySelectorAll('#chart-drift-interactions .grid + text')].map(t => [+t.getAttribute('y') - 5, parseFloat(t.textContent) * (/k/.test(t.textContent) ? 1000 : 1)])]}) };
+my @counts = split /\n/, sql(q{SELECT value FROM recsys.drift_report('shop') WHERE metric = 'interactions' ORDER BY period_start});
+my $unit = ($places->[-1][0] - $places->[0][0]) / ($places->[-1][1] - $places->[0][1]);
+is(scalar(@$weeks), scalar(@counts), 'a dot for each week');
+is(scalar(grep { abs($places->[0][0] + ($counts[$_] - $places->[0][1]) * $unit - $weeks->[$_]) > 0.2 } 0 .. $#counts), 0, 'each at its count');
+# what went live
+is($browser->evaluate(q{[...document.querySelectorAll('#history tbody tr')].map(r => [...r.children].slice(1, 6).map(c => c.innerText.trim()).join('|')).join('\n')}),
+	sql(q{SELECT concat_ws('|', to_policy, to_version, to_model_id, CASE WHEN forced THEN 'force' ELSE kind END, reason) FROM (
+		SELECT to_policy, to_version, to_model_id, forced, kind, reason, promoted_at FROM recsys.promotion
+		UNION ALL SELECT m.policy, m.policy_version, m.model_id, false, 'held back', t.message, t.finished_at FROM recsys.training_run t JOIN recsys.model m USING (model_id) WHERE t.state = 'held_back') x
+		ORDER BY promoted_at DESC}), 'what went live and what was held back');
+is($browser->evaluate(q{document.querySelectorAll('#chart-history rect').length + ' ' + document.querySelectorAll('#chart-history .cross').length}), sql(q{SELECT count(*) || ' 1' FROM recsys.promotion}), 'a bar for each, and a cross');
+# the intervals of the experiment: a band through all reports
+is($browser->evaluate(q{document.querySelectorAll('#experiments .band').length}), 1, 'a band of intervals');
 is($browser->evaluate(q{document.querySelector('#people h3').innerText}) =~ /^User \d+$/ ? 1 : 0, 1, 'people by their ids');
 like($browser->evaluate(q{document.querySelector('#people').innerText}), qr/\Q$hostile\E/, 'a hostile title is shown as it is');
 like($browser->evaluate(q{document.querySelector('#leaderboard').innerText}), qr/\Q$policy\E/, 'and so is a hostile policy');
