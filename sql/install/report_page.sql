@@ -34,7 +34,7 @@ section{background:var(--card);border:1px solid var(--rule);border-radius:14px;p
 .cards dd{margin:2px 0 0;font-size:1.45rem;font-weight:650;line-height:1.2;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
 .cards .word{font-size:1.1rem;line-height:1.58}
 .cards small{display:block;line-height:1.4;margin-top:2px;font-size:.8rem;font-weight:400;letter-spacing:0;color:var(--soft)}
-.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:24px 32px;align-items:start}
+.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,max(300px,calc(50% - 16px))),1fr));gap:24px 32px;align-items:start}
 .grid2>*{min-width:0}
 figure{margin:0 0 14px}
 figcaption{font-weight:600;margin:0 0 6px}
