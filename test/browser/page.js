@@ -96,7 +96,7 @@
 			found.push('row names of the table: ' + where(e));
 	}
 	for (const d of document.querySelectorAll('data')) {
-		const shown = parseFloat(d.textContent.replace(/[,\s]/g, '').replace('−', '-'));
+		const shown = parseFloat(d.textContent.replace(/[,\s]/g, '').replace('\u2212', '-'));
 		const digits = (d.textContent.match(/\.(\d+)/) || ['', ''])[1].length;
 		const percent = d.textContent.includes('%') && d.closest('.cards') ? 100 : 1;
 		if (d.textContent.startsWith('<') ? !(+d.value > 0 && +d.value < parseFloat(d.textContent.slice(2))) : !(Math.abs(shown - percent * +d.value) <= 0.5001 * 10 ** -digits + 1e-12))
