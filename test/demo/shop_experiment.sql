@@ -7,7 +7,8 @@ SELECT recsys.promote('shop', 'popularity', force => true, reason => 'what the s
 SELECT recsys.create_experiment('shop', 'personal', '[{"variant": "best-sellers", "policy": "popularity", "control": true}, {"variant": "personal", "policy": "default"}]',
 	traffic => 1, primary_metric => 'click_through', guardrails => '{conversion}', attribution => '1 second', minimum_days => 0) \g /dev/null
 SELECT recsys.start_experiment('shop', 'personal') \g /dev/null
-CALL recsys.demo_visits('demo', 'shop', visits => 2000);
+SELECT least(2000, count(*)) AS visits FROM demo.customer_taste \gset
+CALL recsys.demo_visits('demo', 'shop', visits => :visits);
 SELECT pg_sleep(1) \g /dev/null
 SELECT recsys.stop_experiment('shop', 'personal') \g /dev/null
 
