@@ -30,11 +30,11 @@ TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train policy loader estimate b
 SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition rules \
 	policy quality detect_bots train promotion progress estimate evaluate retrain schedule batch tune \
 	explain serve log forget drift questions experiment experiment_control experiment_metric \
-	experiment_report latest svg report_page report_offline report_live report_history report_html demo_shop
+	experiment_report latest svg report_page report_offline report_live report_history report_html demo_shop demo_visits
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
-REGRESS = extension array als metric ab top_k definition interaction quality detect_bots demo_shop \
+REGRESS = extension array als metric ab top_k definition interaction quality detect_bots demo_shop demo_visits \
 	cleaning train promotion schedule ratings bpr cooccurrence reproduce evaluate ranker tune \
 	recommend fresh questions rules explain serve replay experiment experiment_report report_html \
 	batch forget drift rights abuse badinput

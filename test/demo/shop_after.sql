@@ -67,3 +67,4 @@ FROM oracle o,
 	(SELECT * FROM recsys.leaderboard WHERE recommender = 'shop' AND policy = 'popularity') p
 GROUP BY f.ndcg_at_10, f.users, p.ndcg_at_10 \gset
 \qecho :oracle
+\ir shop_experiment.sql

@@ -8,7 +8,8 @@
 #	- after ```text within=0.01, numbers may differ by .01 (or by 1 % of
 #	  what is shown, if that is more), and runs of blanks and dashes count as
 #	  one.
-# A block fenced as ```sql skip is for the eyes only.
+# A block fenced as ```sql needs=EXTENSION is left out where the server does
+# not have that extension; one fenced as ```sql skip is for the eyes only.
 
 use strict;
 use warnings;
@@ -23,7 +24,8 @@ use Test::More;
 my $readme = dirname(abs_path(__FILE__)) . '/../../README.md';
 plan skip_all => 'no README.md' unless -f $readme;
 
-# the SQL blocks: first line, code, expected text (undef if none), tolerance
+# the SQL blocks: first line, code, expected text (undef if none), tolerance,
+# the extension that is needed (undef if none)
 sub read_blocks
 {
 	my @lines = split /\n/, slurp_file($readme), -1;
@@ -46,9 +48,9 @@ sub read_blocks
 		elsif ($line =~ /^\Q$mark\E\s*$/)
 		{
 			my $code = join("\n", @body);
-			if ($fence eq 'sql')
+			if ($fence =~ /^sql(?: needs=(\w+))?$/)
 			{
-				push @blocks, { line => $start, code => $code };
+				push @blocks, { line => $start, code => $code, needs => $1 };
 				$follows = 1;
 			}
 			elsif ($fence =~ /^text(?: within=([\d.]+))?$/ && $follows)
@@ -135,13 +137,24 @@ my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
 $node->append_conf('postgresql.conf', "timezone = 'UTC'\nfsync = off");
 $node->start;
+my %available = map { $_ => 1 }
+  split /\n/, $node->safe_psql('postgres', 'SELECT name FROM pg_available_extensions');
+if ($available{pg_cron})
+{
+	# jobs are stored; none could connect over TCP, should its time come now
+	$node->append_conf('postgresql.conf',
+		"shared_preload_libraries = 'pg_cron'\ncron.database_name = 'postgres'");
+	$node->restart;
+}
+my @run = grep { !defined $_->{needs} || $available{ $_->{needs} } } @blocks;
 
 # \warn goes to standard error, where nothing waits in a buffer
 my $mark = '==== block ';
 my $script = join('',
-	map { "\\warn '$mark$_->{line} '\n$_->{code}\n\n" } @blocks)
+	map { "\\warn '$mark$_->{line} '\n$_->{code}\n\n" } @run)
   . "\\warn '${mark}0 '\n";
 my $output = '';
+my $folder = PostgreSQL::Test::Utils::tempdir;
 {
 	local $ENV{PGDATABASE} = 'postgres';
 	local $ENV{PGHOST} = $node->host;
@@ -149,6 +162,8 @@ my $output = '';
 	local $ENV{PGTZ} = 'UTC';
 	IPC::Run::run(
 		[ 'psql', '-X' ], '<', \$script, '>&', \$output,
+		# for files that blocks write
+		init => sub { chdir $folder or die "$folder: $!" },
 		IPC::Run::timeout(600));
 }
 $node->stop;
@@ -159,7 +174,14 @@ for my $block (@blocks)
 	my $name = "README.md, line $block->{line}";
 	my $got = $printed{ $block->{line} };
 
-	if (!defined $got)
+	if (defined $block->{needs} && !$available{ $block->{needs} })
+	{
+	  SKIP:
+		{
+			skip "$name: the server has no extension $block->{needs}", 1;
+		}
+	}
+	elsif (!defined $got)
 	{
 		fail("$name: not reached");
 	}
