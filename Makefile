@@ -18,7 +18,7 @@ COMMON = $(KERNEL) $(patsubst %,src/%.o,argument array cache eligible entry filt
 # recsys.so: every SQL-declared function; links no BLAS
 OBJS = $(COMMON) $(patsubst %,src/%.o,recsys ab als cooccurrence item metric top_k definition report run \
 	progress train_door image_door recommend experiment serve log request_id feature_name replay replay_list \
-	explain similar users questions demo_shop demo_shop_title demo_shop_world demo_shop_event)
+	explain explain_rules similar users questions demo_shop demo_shop_title demo_shop_world demo_shop_event)
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
 TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train policy loader estimate bots split matrix team \
@@ -27,10 +27,11 @@ TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train policy loader estimate b
 	tune warm)
 
 # the install script is the parts in this order
-SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition rules \
-	policy quality detect_bots train promotion progress estimate evaluate retrain schedule batch tune \
-	explain serve log forget drift questions experiment experiment_control experiment_metric \
-	experiment_report latest svg report_page report_offline report_live report_html demo_shop
+SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition_index \
+	definition_check definition rules policy quality detect_bots train promotion progress estimate \
+	evaluate retrain schedule batch tune explain serve log forget drift questions experiment \
+	experiment_control experiment_metric experiment_report latest svg report_page report_offline \
+	report_live report_html demo_shop
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)
