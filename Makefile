@@ -16,9 +16,9 @@ COMMON = $(KERNEL) $(patsubst %,src/%.o,argument array cache eligible entry filt
 	plan reason registry request rules score served stream supply supply_set)
 
 # recsys.so: every SQL-declared function; links no BLAS
-OBJS = $(COMMON) $(patsubst %,src/%.o,recsys ab als cooccurrence item metric top_k definition report run \
+OBJS = $(COMMON) $(patsubst %,src/%.o,recsys ab aggregate als cooccurrence item metric top_k definition report run \
 	progress train_door image_door recommend experiment serve log request_id feature_name replay replay_list \
-	explain explain_rules similar users questions demo_shop demo_shop_title demo_shop_world demo_shop_event)
+	explain explain_rules answer similar users questions demo_shop demo_shop_title demo_shop_world demo_shop_event)
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
 TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train run_memory run_options policy loader estimate bots \
