@@ -13,24 +13,25 @@ KERNEL = $(patsubst %,src/kernel/%.o,ab als als_cg bots bpr cooccurrence cooccur
 # both libraries need these rooms; each links its own copy, hidden
 COMMON = $(KERNEL) $(patsubst %,src/%.o,argument array cache eligible entry filter fresh history \
 	id_type idmap image image_build image_file image_parts image_users left_out list list_row newest owner \
-	plan reason registry request rules score served stream supply)
+	plan reason registry request rules score served stream supply supply_set)
 
 # recsys.so: every SQL-declared function; links no BLAS
-OBJS = $(COMMON) $(patsubst %,src/%.o,recsys ab als cooccurrence item metric top_k definition report run \
+OBJS = $(COMMON) $(patsubst %,src/%.o,recsys ab aggregate als cooccurrence item metric top_k definition report run \
 	progress train_door image_door recommend experiment serve log request_id feature_name replay replay_list \
-	explain similar users questions demo_shop demo_shop_title demo_shop_world demo_shop_event)
+	explain explain_rules answer similar users questions demo_shop demo_shop_title demo_shop_world demo_shop_event)
 
 # recsys_train.so: reached by load_external_function; links OpenBLAS
-TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train policy loader estimate bots split matrix team \
-	parts als_job factors explicit bpr neighbors facts view learn plan lister targets evaluate outcome \
-	ratings model batch batch_job batch_users batch_rows batch_single store write progress stop skew \
-	tune warm)
+TRAIN_OBJS = $(COMMON) $(patsubst %,src/train/%.o,train run_memory run_options policy loader estimate bots \
+	split matrix team parts als_job factors explicit bpr neighbors facts view learn plan lister \
+	lister_memory targets evaluate outcome ratings model batch batch_job batch_users batch_rows \
+	batch_single store write progress stop skew tune warm)
 
 # the install script is the parts in this order
-SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition rules \
-	policy quality detect_bots train promotion progress estimate evaluate retrain schedule batch tune \
-	explain serve log forget drift questions experiment experiment_control experiment_metric \
-	experiment_report latest svg report_page report_offline report_live report_history report_html demo_shop demo_visits
+SQL_PARTS = head registry array als metric ab top_k cooccurrence check interaction definition_index \
+	definition_check definition rules policy quality detect_bots train promotion progress estimate \
+	evaluate retrain schedule batch tune explain serve log forget drift questions experiment \
+	experiment_control experiment_metric experiment_report latest svg report_page report_offline \
+	report_live report_history report_html demo_shop demo_visits
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 DATA_built = $(SQL_SCRIPT)

@@ -25,6 +25,7 @@
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 
+#include "aggregate.h"
 #include "array.h"
 #include "registry.h"
 #include "kernel/als.h"
@@ -135,11 +136,9 @@ add_vector(MemoryContext context, AlsState *state, char kind,
 Datum
 recsys_gram_add(PG_FUNCTION_ARGS)
 {
-	MemoryContext context;
+	MemoryContext context = rs_aggregate_context(fcinfo, "_gram_add");
 	AlsState   *state = PG_ARGISNULL(0) ? NULL : (AlsState *) PG_GETARG_POINTER(0);
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "_gram_add called outside an aggregate");
 	if (!PG_ARGISNULL(1))
 		state = add_vector(context, state, GRAM, PG_GETARG_ARRAYTYPE_P(1), 1);
 	if (state == NULL)
@@ -151,11 +150,9 @@ recsys_gram_add(PG_FUNCTION_ARGS)
 Datum
 recsys_als_normal_add(PG_FUNCTION_ARGS)
 {
-	MemoryContext context;
+	MemoryContext context = rs_aggregate_context(fcinfo, "_als_normal_add");
 	AlsState   *state = PG_ARGISNULL(0) ? NULL : (AlsState *) PG_GETARG_POINTER(0);
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "_als_normal_add called outside an aggregate");
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
 	{
 		double		weight = PG_GETARG_FLOAT8(2);
@@ -174,18 +171,13 @@ recsys_als_normal_add(PG_FUNCTION_ARGS)
 Datum
 recsys_als_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context;
+	MemoryContext context = rs_aggregate_context(fcinfo, "_als_combine");
 	AlsState   *a = PG_ARGISNULL(0) ? NULL : (AlsState *) PG_GETARG_POINTER(0);
-	AlsState   *b = PG_ARGISNULL(1) ? NULL : (AlsState *) PG_GETARG_POINTER(1);
+	AlsState   *b;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "_als_combine called outside an aggregate");
-	if (b == NULL)
-	{
-		if (a == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(a);
-	}
+	if (PG_ARGISNULL(1))
+		return rs_aggregate_unchanged(fcinfo);
+	b = (AlsState *) PG_GETARG_POINTER(1);
 	if (a == NULL)
 		a = make_state(context, b->kind, b->factors);
 	if (a->kind != b->kind || a->factors != b->factors)
@@ -278,8 +270,7 @@ recsys_als_serialize(PG_FUNCTION_ARGS)
 Datum
 recsys_als_deserialize(PG_FUNCTION_ARGS)
 {
-	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "_als_deserialize called outside an aggregate");
+	(void) rs_aggregate_context(fcinfo, "_als_deserialize");
 	PG_RETURN_POINTER(read_state(PG_GETARG_BYTEA_PP(0), true, 0, "state"));
 }
 

@@ -84,16 +84,15 @@ rs_item_set(FunctionCallInfo fcinfo, int arg, const RsRecommender *r, const char
 	return set;
 }
 
-/* Items as an array of the recommender's item type. */
 Datum
-rs_item_array(const RsRecommender *r, Datum *items, int n)
+rs_id_array(Oid type, const Datum *ids, int n)
 {
 	int16		typlen;
 	bool		typbyval;
 	char		typalign;
 
-	get_typlenbyvalalign(r->item_type, &typlen, &typbyval, &typalign);
-	return PointerGetDatum(construct_array(items, n, r->item_type,
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	return PointerGetDatum(construct_array(unconstify(Datum *, ids), n, type,
 										   typlen, typbyval, typalign));
 }
 

@@ -28,6 +28,7 @@
 #include "libpq/pqformat.h"
 #include "port/pg_bswap.h"
 
+#include "aggregate.h"
 #include "item.h"
 #include "kernel/hash.h"
 
@@ -234,12 +235,10 @@ add_list(TopState *state, ArrayType *items, RsItemType *type)
 Datum
 recsys_cooccurrence_top_add(PG_FUNCTION_ARGS)
 {
-	MemoryContext context;
+	MemoryContext context = rs_aggregate_context(fcinfo, "_cooccurrence_top_add");
 	TopState   *state = PG_ARGISNULL(0) ? NULL : (TopState *) PG_GETARG_POINTER(0);
 	RsItemType *type;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "_cooccurrence_top_add called outside an aggregate");
 	if (PG_ARGISNULL(3))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -258,18 +257,13 @@ recsys_cooccurrence_top_add(PG_FUNCTION_ARGS)
 Datum
 recsys_cooccurrence_top_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context;
+	MemoryContext context = rs_aggregate_context(fcinfo, "_cooccurrence_top_combine");
 	TopState   *a = PG_ARGISNULL(0) ? NULL : (TopState *) PG_GETARG_POINTER(0);
-	TopState   *b = PG_ARGISNULL(1) ? NULL : (TopState *) PG_GETARG_POINTER(1);
+	TopState   *b;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "_cooccurrence_top_combine called outside an aggregate");
-	if (b == NULL)
-	{
-		if (a == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(a);
-	}
+	if (PG_ARGISNULL(1))
+		return rs_aggregate_unchanged(fcinfo);
+	b = (TopState *) PG_GETARG_POINTER(1);
 	if (a == NULL)
 		a = make_state(context, b->k);
 	check_k(a, b->k);
@@ -314,21 +308,14 @@ recsys_cooccurrence_top_serialize(PG_FUNCTION_ARGS)
 Datum
 recsys_cooccurrence_top_deserialize(PG_FUNCTION_ARGS)
 {
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	TopState   *state;
 	StringInfoData buf;
 	int			k;
 	int32		lists;
 	int			n;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "_cooccurrence_top_deserialize called outside an aggregate");
-	initStringInfo(&buf);
-	appendBinaryStringInfo(&buf, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	if (pq_getmsgbyte(&buf) != STATE_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("state of cooccurrence_top has an unknown version")));
+	(void) rs_aggregate_context(fcinfo, "_cooccurrence_top_deserialize");
+	rs_aggregate_read(fcinfo, "cooccurrence_top", STATE_VERSION, &buf);
 	k = pq_getmsgint(&buf, 4);
 	lists = pq_getmsgint(&buf, 4);
 	n = pq_getmsgint(&buf, 4);

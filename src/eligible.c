@@ -184,7 +184,7 @@ rs_filter_rows(RsFilter *f, const Datum *items, int n, RsEligible *row)
 		return;
 	if (f->rows_query == NULL)
 		f->rows_query = MemoryContextStrdup(GetMemoryChunkContext(f), rows_query(f));
-	array = rs_item_array(f->r, (Datum *) items, n);
+	array = rs_id_array(f->r->item_type, items, n);
 	rows = execute(f, f->rows_query, f->array_type, array, 0);
 	check_columns(f, INT4OID);
 	for (uint64 i = 0; i < rows; i++)
@@ -267,7 +267,7 @@ rs_filter_unknown(RsFilter *f, const RsModel *m, RsIdMap *only, int64 limit,
 		items = palloc_extended((n + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
 		for (int i = 0; i < n; i++)
 			items[i] = rs_idmap_datum(only, i);
-		rows = execute(f, sql.data, f->array_type, rs_item_array(f->r, items, n), m->model_id);
+		rows = execute(f, sql.data, f->array_type, rs_id_array(f->r->item_type, items, n), m->model_id);
 	}
 	else
 		rows = execute(f, sql.data, INT8OID, Int64GetDatum(limit), m->model_id);

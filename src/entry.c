@@ -29,6 +29,26 @@ rs_entries_grow(RsEntries *e, int64 more)
 	return e->entry + e->n;
 }
 
+/* score descending, ties by id; what the model does not know as it came, after */
+static int
+compare_raw(const void *a, const void *b)
+{
+	const RsEntry *x = a;
+	const RsEntry *y = b;
+
+	if (x->raw != y->raw)
+		return x->raw > y->raw ? -1 : 1;
+	if (x->column != y->column)
+		return x->column > y->column ? 1 : -1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+void
+rs_entries_sort(RsEntries *e)
+{
+	qsort(e->entry, e->n, sizeof(RsEntry), compare_raw);
+}
+
 /* An entry about which nothing is known but the item. */
 void
 rs_entry_start(RsEntry *e, Datum item, uint32 column)

@@ -15,45 +15,19 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "funcapi.h"
-#include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 
-#include "listing.h"
+#include "explain.h"
 
 PG_FUNCTION_INFO_V1(recsys_explain);
 
 #define PLACES		1000		/* length of the list that is looked at */
 
-/* One explanation. */
-typedef struct Explanation
-{
-	ReturnSetInfo *rsinfo;
-	RsRequest	q;
-	RsListing	l;
-	bool		has_user;
-	bool		has_as_of;
-	Datum		user;
-	RsIdMap    *one;			/* the item */
-	uint32		column;
-	RsEntry		e;				/* as listed, deferred, or by itself */
-	int64		place;			/* 1 = first; 0 = not listed */
-	bool		deferred;
-	bool		fresh;			/* it came as a new item among the candidates */
-	int			step;
-	const char *why_not;		/* the first thing that keeps it off */
-} Explanation;
-
 /* ---- rows ---- */
 
-/* One row; a value that is not finite is none. */
-static void
-add_row(Explanation *x, const char *stage, const char *name, double value, const char *note)
+void
+rs_explain_row(RsExplanation *x, const char *stage, const char *name, double value, const char *note)
 {
 	Datum		values[5];
 	bool		nulls[5] = {false};
@@ -68,20 +42,11 @@ add_row(Explanation *x, const char *stage, const char *name, double value, const
 	tuplestore_putvalues(x->rsinfo->setResult, x->rsinfo->setDesc, values, nulls);
 }
 
-/* A rule that keeps the item off the list, or not. */
-static void
-add_check(Explanation *x, const char *name, bool keeps_off, const char *note)
-{
-	add_row(x, "rule", name, keeps_off ? 0 : 1, note);
-	if (keeps_off && x->why_not == NULL)
-		x->why_not = note;
-}
-
 /* ---- what happened to the item ---- */
 
 /* Finds the item among entries; -1 = not there. */
 static int64
-find_entry(const Explanation *x, const RsEntries *e)
+find_entry(const RsExplanation *x, const RsEntries *e)
 {
 	for (int64 i = 0; i < e->n; i++)
 		if (x->column != RS_NO_ID ? e->entry[i].column == x->column :
@@ -92,7 +57,7 @@ find_entry(const Explanation *x, const RsEntries *e)
 
 /* Makes the list and finds the item in it, or reads it by itself. */
 static void
-make_list(Explanation *x)
+make_list(RsExplanation *x)
 {
 	RsRequest  *q = &x->q;
 	Datum		item = rs_idmap_datum(x->one, 0);
@@ -124,24 +89,24 @@ make_list(Explanation *x)
 /* ---- the stages before the rules ---- */
 
 static void
-explain_history(Explanation *x)
+explain_history(RsExplanation *x)
 {
 	const RsHistory *h = x->q.h;
 
-	add_row(x, "history", "items", h->nitems,
+	rs_explain_row(x, "history", "items", h->nitems,
 			h->nitems > 0 ? "items that the user has shown interest in, newest history_limit" :
 			"nothing is known of the user: items are ranked by popularity");
-	add_row(x, "history", "known", h->n, "of them known to the model");
+	rs_explain_row(x, "history", "known", h->n, "of them known to the model");
 	for (int i = 0; i < h->nitems; i++)
 		if (rs_idmap_find(x->one, h->item[i]) != RS_NO_ID)
-			add_row(x, "history", "weight", h->item_weight[i],
+			rs_explain_row(x, "history", "weight", h->item_weight[i],
 					x->q.r->has_time ? psprintf("the item itself, last at %s", timestamptz_to_str(h->item_time[i])) :
 					"the item itself");
 }
 
 /* Where the item came from, or what each source would have said of it. */
 static void
-explain_candidate(Explanation *x)
+explain_candidate(RsExplanation *x)
 {
 	static const char *const names[RS_SOURCES] = {"neighbor", "factor", "popularity", "category", "history"};
 	static const char *const notes[RS_SOURCES] = {
@@ -156,28 +121,28 @@ explain_candidate(Explanation *x)
 
 	if (x->column == RS_NO_ID)
 	{
-		add_row(x, "candidate", "fresh", x->fresh ? 1 : 0,
+		rs_explain_row(x, "candidate", "fresh", x->fresh ? 1 : 0,
 				x->fresh ? "unknown to the model, and among the newest items of the catalog" :
 				"unknown to the model, and not among the newest items of the catalog that are ranked with the candidates");
 		return;
 	}
 	if (x->l.supply.scoring == RS_BY_POPULARITY)
 	{
-		add_row(x, "candidate", "popularity", q->m->funnel.popularity[x->column],
+		rs_explain_row(x, "candidate", "popularity", q->m->funnel.popularity[x->column],
 				"share of the most popular item's: all that a list for this user goes by");
 		return;
 	}
 	rs_funnel_describe(&q->m->funnel, rs_request_funnel(q), x->column, &c);
 	for (int s = 0; s < RS_SOURCES; s++)
-		add_row(x, "candidate", names[s], c.position[s] > 0 ? c.position[s] : NAN,
+		rs_explain_row(x, "candidate", names[s], c.position[s] > 0 ? c.position[s] : NAN,
 				c.position[s] > 0 ? notes[s] : "not in that source's list");
 	if (c.because != RS_NO_ITEM)
-		add_row(x, "candidate", "because", NAN,
+		rs_explain_row(x, "candidate", "because", NAN,
 				psprintf("goes with \"%s\" above all", rs_item_label(q, c.because)));
 }
 
 static void
-explain_features(Explanation *x)
+explain_features(RsExplanation *x)
 {
 	RsRequest  *q = &x->q;
 	float	   *features = palloc((RS_MOST_FEATURES) * sizeof(float));
@@ -191,18 +156,18 @@ explain_features(Explanation *x)
 
 		if (ranked && ranker->scale[i] > 0)
 			part = ranker->weight[i] * (features[i] - ranker->mean[i]) / ranker->scale[i];
-		add_row(x, "feature", q->m->feature_name[i], features[i],
+		rs_explain_row(x, "feature", q->m->feature_name[i], features[i],
 				ranked ? psprintf("adds %.4f to the ranker's sum", part) : NULL);
 	}
 	if (ranked)
 	{
-		add_row(x, "rank", "sum", rs_ranker_raw(ranker, features), "weighted sum of the standardised features");
-		add_row(x, "rank", "ranker", rs_ranker_score(ranker, features), "the ranker's calibrated score");
+		rs_explain_row(x, "rank", "sum", rs_ranker_raw(ranker, features), "weighted sum of the standardised features");
+		rs_explain_row(x, "rank", "ranker", rs_ranker_score(ranker, features), "the ranker's calibrated score");
 	}
 }
 
 static void
-explain_rank(Explanation *x)
+explain_rank(RsExplanation *x)
 {
 	static const char *const notes[] = {
 		"by the ranker, never above what ranks before",
@@ -211,209 +176,20 @@ explain_rank(Explanation *x)
 	};
 	const char *source = rs_source_name(x->e.pinned ? RS_FROM_PIN : x->e.source);
 
-	add_row(x, "rank", "score", x->e.raw,
+	rs_explain_row(x, "rank", "score", x->e.raw,
 			psprintf("%s; source %s", x->column == RS_NO_ID && !x->fresh ?
 					 "below all that has interactions" : notes[x->l.supply.scoring], source));
 }
 
-/* ---- the rules ---- */
-
-/* Does a query of the item as $1 (and the user as $2) give a row? */
-static bool
-any_row(Explanation *x, const char *query, int nargs, char **said)
-{
-	Oid			argtypes[3] = {x->q.r->item_type, x->q.r->user_type, TIMESTAMPTZOID};
-	Oid			type = TEXTOID;
-	Datum		args[3];
-	bool		found;
-
-	args[0] = rs_idmap_datum(x->one, 0);
-	args[1] = x->user;
-	args[2] = TimestampTzGetDatum(x->q.as_of);
-	found = rs_spi_select(query, nargs, argtypes, args, 1, &type) > 0;
-	if (found && said != NULL)
-		*said = TextDatumGetCString(rs_spi_value(0, 1));
-	SPI_freetuptable(SPI_tuptable);
-	return found;
-}
-
-/* What the user's own past keeps off the list. */
 static void
-explain_hidden(Explanation *x)
+explain_verdict(RsExplanation *x)
 {
-	const RsRecommender *r = x->q.r;
-	bool		hidden = rs_idmap_find(x->q.h->hidden, rs_idmap_datum(x->one, 0)) != RS_NO_ID;
-	bool		disliked = hidden && x->has_user && r->has_dislikes &&
-		any_row(x, psprintf("SELECT 'disliked'::text FROM %s.dislike d WHERE d.item_id = $1 AND d.user_id = $2%s LIMIT 1",
-							r->schema, x->has_as_of ? " AND d.interacted_at <= $3" : ""),
-				x->has_as_of ? 3 : 2, NULL);
-
-	add_check(x, r->rebuy_after > 0 ? "rebuy_after" : "owned", hidden && !disliked,
-			  hidden && !disliked ? "the user owns it" :
-			  r->rebuy_after > 0 ? "the user has not owned it since" :
-			  r->repeatable ? "items may be bought again" : "the user does not own it");
-	if (r->has_dislikes)
-		add_check(x, "disliked", disliked, disliked ? "the user dislikes it" : "the user does not dislike it");
-}
-
-static void
-explain_banned(Explanation *x)
-{
-	const RsRecommender *r = x->q.r;
-	const RsRules *rules = x->q.rules;
-	char	   *reason = NULL;
-	bool		banned = rules->banned != NULL &&
-		rs_idmap_find(rules->banned, rs_idmap_datum(x->one, 0)) != RS_NO_ID;
-	bool		excluded;
-
-	if (rules->banned != NULL)
-		add_check(x, "ban", banned, banned ? "banned by the policy" : "not banned");
-	excluded = any_row(x, psprintf("SELECT coalesce(e.reason, '') FROM %s.excluded_item e WHERE e.item_id = $1", r->schema),
-					   1, &reason);
-	add_check(x, "excluded_item", excluded, excluded ? psprintf("excluded: %s", reason) : "not excluded");
-}
-
-/*
- * One condition or number of the rules, for the item's row of the catalog.  Of
- * several rows one that meets a condition is enough, and the smallest number
- * holds.
- */
-static double
-catalog_value(Explanation *x, const char *expression, bool is_condition)
-{
-	Oid			type = FLOAT8OID;
-	Datum		item = rs_idmap_datum(x->one, 0);
-	double		value = NAN;
-
-	if (rs_spi_select(psprintf(is_condition ?
-							   "SELECT max(CASE WHEN (\n%s\n) THEN 1 ELSE 0 END::float8) FROM %s.catalog c WHERE c.item_id = $1" :
-							   "SELECT min(pg_catalog.float8mul((\n%s\n), 1)) FROM %s.catalog c WHERE c.item_id = $1",
-							   expression, x->q.r->schema),
-					  1, &x->q.r->item_type, &item, 1, &type) > 0)
-	{
-		bool		isnull;
-		Datum		datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-
-		if (!isnull)
-			value = DatumGetFloat8(datum);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	return value;
-}
-
-/* What the catalog keeps off, and the policy's conditions on it. */
-static void
-explain_catalog(Explanation *x)
-{
-	const RsRecommender *r = x->q.r;
-	const RsRules *rules = x->q.rules;
-	bool		known;
-	bool		off;
-
-	if (!r->has_catalog)
-	{
-		if (x->column == RS_NO_ID)
-			add_check(x, "known", true, "neither the model nor a catalog knows the item");
-		return;
-	}
-	known = !isnan(catalog_value(x, "true", true));
-	off = !known && (r->require_catalog || rules->npredicates > 0 || x->column == RS_NO_ID);
-	add_check(x, "in_catalog", off, known ? "in the catalog" : off ? "not in the catalog" :
-			  "not in the catalog, which is not required");
-	if (known)
-	{
-		bool		available = catalog_value(x, "c.available", true) == 1;
-
-		add_check(x, "available", !available, available ? "available" : "not available");
-	}
-	for (int i = 0; i < rules->npredicates && known; i++)
-	{
-		bool		met = catalog_value(x, rules->predicate[i], true) == 1;
-
-		add_check(x, "predicate", !met, psprintf(met ? "meets %s" : "does not meet %s", rules->predicate[i]));
-	}
-}
-
-static void
-explain_scores(Explanation *x)
-{
-	const RsRules *rules = x->q.rules;
-
-	for (int i = 0; i < rules->nboosts; i++)
-		add_row(x, "rule", "boost", catalog_value(x, rules->boost[i], false), rules->boost[i]);
-	if (rules->amount > 0)
-		add_row(x, "rule", "freshness", x->e.fresh,
-				x->e.says.released == RS_NO_RELEASE ? "added to the score: nothing, its release is not known" :
-				psprintf("added to the score: released at %s", timestamptz_to_str(x->e.says.released)));
-}
-
-/* How alike the item is to what stands before it in its window. */
-static void
-explain_diversity(Explanation *x)
-{
-	RsListing  *l = &x->l;
-	RsRerankItem self = rs_rerank_item(l, &x->e);
-	double		most = 0;
-	int64		like = -1;
-
-	for (int64 i = 0; i < x->place - 1; i++)
-	{
-		RsRerankItem other;
-		double		similarity;
-
-		if (l->listed.entry[i].window != x->e.window)
-			continue;
-		other = rs_rerank_item(l, &l->listed.entry[i]);
-		similarity = rs_rerank_similarity(&other, &self, l->rerank.width);
-		if (similarity > most)
-		{
-			most = similarity;
-			like = i;
-		}
-	}
-	add_row(x, "rule", "diversity", x->q.rules->lambda * most,
-			like < 0 ? "taken off the scaled score: nothing before it is like it" :
-			psprintf("taken off the scaled score for its likeness of %.3f to place " INT64_FORMAT, most, like + 1));
-}
-
-/* Rules that place items. */
-static void
-explain_places(Explanation *x)
-{
-	const RsRules *rules = x->q.rules;
-
-	for (int i = 0; i < rules->npins; i++)
-		if (rs_idmap_find(x->one, rules->pin[i].item) != RS_NO_ID)
-			add_row(x, "rule", "pin", rules->pin[i].position, "pinned to this place, if it may be listed");
-	if (rules->share > 0)
-		add_row(x, "rule", "explore", rules->share, "share of the places that serve draws; none here");
-	if (rules->per_category > 0)
-		add_row(x, "rule", "max_per_category", rules->per_category,
-				x->e.says.category == NULL ? "it has no category" :
-				psprintf("most of category \"%s\"%s", x->e.says.category,
-						 x->deferred ? ": passed over" :
-						 x->l.before_deferred > 0 && x->place > x->l.before_deferred ?
-						 ": passed over until nothing else was left" : ""));
-	if (rules->lambda > 0 && x->place > 0 && !x->e.pinned)
-	{
-		/* the list's end was placed without it */
-		if (x->l.before_deferred == 0 || x->place <= x->l.before_deferred)
-		{
-			x->l.rerank.lambda = rules->lambda;
-			explain_diversity(x);
-		}
-	}
-}
-
-static void
-explain_verdict(Explanation *x)
-{
-	add_row(x, "verdict", "score", x->place > 0 ? x->e.score : NAN,
+	rs_explain_row(x, "verdict", "score", x->place > 0 ? x->e.score : NAN,
 			x->place > 0 ? "after the rules, as listed" : NULL);
 	if (x->place > 0)
-		add_row(x, "verdict", "place", x->place, psprintf("listed at place " INT64_FORMAT, x->place));
+		rs_explain_row(x, "verdict", "place", x->place, psprintf("listed at place " INT64_FORMAT, x->place));
 	else
-		add_row(x, "verdict", "place", NAN,
+		rs_explain_row(x, "verdict", "place", NAN,
 				psprintf("not listed: %s", x->why_not != NULL ? x->why_not :
 						 psprintf("not among the first %d", PLACES)));
 }
@@ -422,7 +198,7 @@ explain_verdict(Explanation *x)
 
 /* Declares the result and opens the request. */
 static void
-open_explanation(FunctionCallInfo fcinfo, Explanation *x)
+open_explanation(FunctionCallInfo fcinfo, RsExplanation *x)
 {
 	static const char *const names[] = {"step", "stage", "name", "value", "note"};
 	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, FLOAT8OID, TEXTOID};
@@ -456,7 +232,7 @@ open_explanation(FunctionCallInfo fcinfo, Explanation *x)
 Datum
 recsys_explain(PG_FUNCTION_ARGS)
 {
-	Explanation x = {0};
+	RsExplanation x = {0};
 	int			level;
 
 	SPI_connect();
@@ -476,11 +252,7 @@ recsys_explain(PG_FUNCTION_ARGS)
 	explain_candidate(&x);
 	explain_features(&x);
 	explain_rank(&x);
-	explain_hidden(&x);
-	explain_banned(&x);
-	explain_catalog(&x);
-	explain_scores(&x);
-	explain_places(&x);
+	rs_explain_rules(&x);
 	explain_verdict(&x);
 	AtEOXact_GUC(false, level);
 	SPI_finish();

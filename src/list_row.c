@@ -43,7 +43,7 @@ read_titles(const RsRequest *q, Labels *l)
 
 	for (int i = 0; i < l->n; i++)
 		items[i] = rs_model_item(q->m, l->column[i]);
-	array = rs_item_array(q->r, items, l->n);
+	array = rs_id_array(q->r->item_type, items, l->n);
 	rows = rs_spi_select(psprintf("SELECT t.n::pg_catalog.int4, min(c.title) FROM pg_catalog.unnest($1)"
 								  " WITH ORDINALITY t (item_id, n) JOIN %s.catalog c ON c.item_id = t.item_id"
 								  " WHERE c.title IS NOT NULL GROUP BY t.n", q->r->schema),

@@ -97,6 +97,9 @@ typedef struct RsSupply
 /* room for so many more */
 extern RsEntry *rs_entries_grow(RsEntries *e, int64 more);
 
+/* by the scores before the rules, best first */
+extern void rs_entries_sort(RsEntries *e);
+
 /* an entry about which nothing is known but the item */
 extern void rs_entry_start(RsEntry *e, Datum item, uint32 column);
 
@@ -123,6 +126,17 @@ extern void rs_supply_skip(RsSupply *s, Datum item);
 
 /* is an item one that this list must not have, or has had? */
 extern bool rs_supply_left_out(const RsSupply *s, Datum item, uint32 column);
+
+/* ---- supply_set.c ---- */
+
+/* makes the items of the call the set */
+extern void rs_supply_set_given(RsSupply *s);
+
+/*
+ * Makes those items the set that the catalog finds to meet the conditions, where
+ * they are few; false where it has not tried, or they are too many.
+ */
+extern bool rs_supply_set_by_catalog(RsSupply *s);
 
 /* ---- supply.c ---- */
 

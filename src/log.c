@@ -159,7 +159,7 @@ write_request(const RsRequest *q, const RsAsked *a, int rows)
 	v[10] = Int64GetDatum(q->m->model_id);
 	v[11] = Int32GetDatum(q->m->feature_version);
 	v[12] = CStringGetTextDatum(is_ranked(q) ? "linear" : "none");
-	v[13] = rs_item_array(r, h->item, h->nitems);
+	v[13] = rs_id_array(r->item_type, h->item, h->nitems);
 	v[14] = float4_array(h->item_weight, h->nitems);
 	v[15] = time_array(h->item_time, h->nitems);
 	v[16] = Int32GetDatum(rows);
@@ -233,7 +233,7 @@ write_exposures(const RsRequest *q, const RsAsked *a, const RsListed *row, int n
 	v[2] = CStringGetTextDatum(a->unit);
 	v[3] = a->user;
 	nulls[3] = a->has_user ? ' ' : 'n';
-	v[4] = rs_item_array(r, items, n);
+	v[4] = rs_id_array(r->item_type, items, n);
 	for (int i = 0; i < 4; i++)
 		v[5 + i] = value_array(number + (Size) i * n, n, FLOAT8OID);
 	v[9] = value_array(sources, n, TEXTOID);

@@ -211,8 +211,8 @@ extern Datum *rs_elements(ArrayType *array, Oid type, int *n);
 /* an array argument's items as a set; NULL if the argument is */
 extern RsIdMap *rs_item_set(FunctionCallInfo fcinfo, int arg, const RsRecommender *r, const char *name);
 
-/* items as an array of the recommender's item type */
-extern Datum rs_item_array(const RsRecommender *r, Datum *items, int n);
+/* ids as an array of their type */
+extern Datum rs_id_array(Oid type, const Datum *ids, int n);
 
 /* a tuplestore of these columns as the function's result, whatever is expected */
 extern void rs_declare_result(FunctionCallInfo fcinfo, int n, const char *const *names, const Oid *types);

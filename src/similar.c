@@ -3,9 +3,8 @@
  * similar.c
  *	  Items like an item, and items near a vector.
  *
- * Neighbours by co-occurrence stand in the model, best first.  By factors, the
- * best few are searched for among all items, and more of them only as long as
- * the filter takes too many away.
+ * Neighbours by co-occurrence stand in the model, best first.  By factors they
+ * are searched for among all items.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,19 +14,14 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "answer.h"
 #include "array.h"
-#include "serve.h"
-#include "kernel/cosine.h"
 
 PG_FUNCTION_INFO_V1(recsys_similar_items);
 PG_FUNCTION_INFO_V1(recsys_nearest_items);
-
-#define FIRST_BATCH		64
 
 /* A question: items of the live model, by what. */
 typedef struct Question
@@ -91,87 +85,54 @@ open_model(Question *q)
 
 /* ---- the answer ---- */
 
-/* The n best items; users_both is set where there are such counts. */
 static int
-search(const Question *q, int n, RsScored *best, int *users_both)
+search(const void *question, int n, RsScored *best)
 {
+	const Question *q = question;
 	const RsFunnel *f = &q->m->funnel;
-	void	   *work;
+	uint64		first;
 
-	if (q->by == BY_COOCCURRENCE)
-	{
-		uint64		first = f->neighbor_start[q->self];
-
-		n = (int) Min((uint64) n, f->neighbor_start[q->self + 1] - first);
-		for (int i = 0; i < n; i++)
-		{
-			best[i].id = f->neighbor[first + i].item;
-			best[i].score = f->neighbor[first + i].similarity;
-			users_both[i] = (int) f->neighbor[first + i].users_both;
-		}
-		return n;
-	}
 	if (q->by == BY_COSINE)
+		return rs_search_cosine(&f->index, q->x, f->fold.factors, n, q->self, best);
+	if (q->by == BY_PRODUCT)
+		return rs_search_product(&f->index, q->x, n, NULL, 0, best);
+	first = f->neighbor_start[q->self];
+	n = (int) Min((uint64) n, f->neighbor_start[q->self + 1] - first);
+	for (int i = 0; i < n; i++)
 	{
-		work = palloc_extended((rs_cosine_workspace(&f->index) + 1) * sizeof(float), MCXT_ALLOC_HUGE);
-		n = rs_cosine_search(&f->index, q->x, f->fold.factors, n, q->self, work, best);
+		best[i].id = f->neighbor[first + i].item;
+		best[i].score = f->neighbor[first + i].similarity;
 	}
-	else
-	{
-		work = palloc_extended(rs_index_workspace(&f->index, n) + 1, MCXT_ALLOC_HUGE);
-		n = rs_index_search(&f->index, q->x, n, NULL, 0, work, best, NULL);
-	}
-	pfree(work);
 	return n;
+}
+
+static void
+filter(const void *question, const Datum *ids, int n, bool *pass)
+{
+	const Question *q = question;
+
+	rs_filter_items(q->filter, ids, n, pass);
+}
+
+/* users_both, where there are such counts */
+static Datum
+users_both(const void *question, int i, bool *isnull)
+{
+	const Question *q = question;
+	const RsFunnel *f = &q->m->funnel;
+
+	*isnull = q->by != BY_COOCCURRENCE;
+	return *isnull ? (Datum) 0 :
+		Int32GetDatum((int32) f->neighbor[f->neighbor_start[q->self] + i].users_both);
 }
 
 /* Writes the k best items that pass the filter. */
 static void
 return_items(FunctionCallInfo fcinfo, const Question *q, int k)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	int64		nitems = q->m->funnel.nitems;
-	int64		want = Max((int64) FIRST_BATCH, 2 * (int64) k);
-	int			seen = 0;
-	int			rank = 0;
+	RsAnswer	answer = {q->m, q->m->funnel.nitems, search, filter, users_both, q};
 
-	while (rank < k && seen < nitems)
-	{
-		int			n = (int) Min(want, nitems);
-		RsScored   *best = palloc_extended(n * sizeof(RsScored), MCXT_ALLOC_HUGE);
-		int		   *users_both = palloc_extended(n * sizeof(int), MCXT_ALLOC_HUGE);
-		Datum	   *ids = palloc_extended(n * sizeof(Datum), MCXT_ALLOC_HUGE);
-		bool	   *pass = palloc_extended(n, MCXT_ALLOC_HUGE);
-		int			found = search(q, n, best, users_both);
-
-		for (int i = seen; i < found; i++)
-			ids[i] = rs_model_item(q->m, best[i].id);
-		if (found > seen)
-			rs_filter_items(q->filter, ids + seen, found - seen, pass + seen);
-		for (int i = seen; i < found && rank < k; i++)
-		{
-			Datum		values[4];
-			bool		nulls[4] = {false};
-
-			if (!pass[i])
-				continue;
-			values[0] = Int32GetDatum(++rank);
-			values[1] = ids[i];
-			values[2] = Float8GetDatum(best[i].score);
-			values[3] = Int32GetDatum(users_both[i]);
-			nulls[3] = q->by != BY_COOCCURRENCE;
-			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		}
-		pfree(best);
-		pfree(users_both);
-		pfree(ids);
-		pfree(pass);
-		if (found < n)
-			break;
-		seen = found;
-		want *= 4;
-		CHECK_FOR_INTERRUPTS();
-	}
+	rs_answer_rows(fcinfo, &answer, k);
 }
 
 /* _similar_items(recommender, for_item, k, method, filter) */

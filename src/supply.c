@@ -12,7 +12,7 @@
  * first.
  *
  * A list of given items, or one whose conditions few items meet, is made from
- * those items alone: they are scored one by one.
+ * those items alone (supply_set.c).
  *
  * Limits: items of STAGE_ALL are selected anew for each batch, from twice as
  * many; batches double.
@@ -33,28 +33,6 @@
 #define FIRST_COMPARED	128		/* where they must not: for diversity and lots */
 #define FIRST_WINDOW	512		/* and where scores change */
 #define UNKNOWN_WINDOW	1024
-
-/*
- * Conditions that fewer than one in so many items meet, of at least so many
- * asked for, are looked for in the catalog, if it has at most so many of them.
- */
-#define FEW				64
-#define FEW_SEEN		256
-#define MOST_DRIVEN		2000
-
-/* score descending, ties by id; what the model does not know as it came, after */
-static int
-compare_raw(const void *a, const void *b)
-{
-	const RsEntry *x = a;
-	const RsEntry *y = b;
-
-	if (x->raw != y->raw)
-		return x->raw > y->raw ? -1 : 1;
-	if (x->column != y->column)
-		return x->column > y->column ? 1 : -1;
-	return (x->order > y->order) - (x->order < y->order);
-}
 
 /* ---- the stages ---- */
 
@@ -89,7 +67,7 @@ ready_candidates(RsSupply *s)
 	}
 	for (int64 i = 0; i < s->ready.n; i++)
 		rs_supply_skip(s, s->ready.entry[i].item);
-	qsort(s->ready.entry, s->ready.n, sizeof(RsEntry), compare_raw);
+	rs_entries_sort(&s->ready);
 }
 
 /* Hands out candidates and new items, by their scores. */
@@ -121,82 +99,6 @@ next_candidates(RsSupply *s, int64 wanted, RsEntries *out)
 		e->raw = c->score;
 		out->n++;
 	}
-}
-
-/* Does an item come after the last one handed out of all items? */
-static bool
-comes_after(const RsSupply *s, double score, uint32 column)
-{
-	return !s->any || score < s->last_score ||
-		(score == s->last_score && column > s->last_column);
-}
-
-/*
- * Readies an item of a set, if the model knows it and it has not been handed
- * out.
- */
-static void
-ready_item(RsSupply *s, Datum item, const RsEligible *says)
-{
-	uint32		column = rs_model_find(s->q->m, item);
-	RsEntry    *e;
-
-	if (column == RS_NO_ID || rs_supply_left_out(s, item, column) ||
-		rs_is_among(column, s->candidate, s->ncandidates))
-		return;
-	e = rs_entries_grow(&s->ready, 1);
-	rs_entry_start(e, rs_model_item(s->q->m, column), column);
-	rs_entry_score(s->q, s->scoring, e);
-	if (e->raw == -INFINITY || (s->stage == RS_STAGE_ALL && !comes_after(s, e->raw, column)))
-		return;
-	if (says != NULL)
-		e->says = *says;
-	s->ready.n++;
-}
-
-/* The set is what has been readied. */
-static void
-start_set(RsSupply *s, bool checked)
-{
-	qsort(s->ready.entry, s->ready.n, sizeof(RsEntry), compare_raw);
-	for (int64 i = 0; i < s->ready.n; i++)
-		s->ready.entry[i].raw = Min(s->ready.entry[i].raw, s->last_score);
-	s->stage = RS_STAGE_SET;
-	s->checked = checked;
-	s->next = 0;
-}
-
-/* Makes the items of the call the set. */
-static void
-ready_only(RsSupply *s)
-{
-	for (uint32 i = 0; i < rs_idmap_count(s->q->only); i++)
-		ready_item(s, rs_idmap_datum(s->q->only, i), NULL);
-	start_set(s, false);
-}
-
-/*
- * Few items meet the conditions: asks the catalog for them, and makes them the
- * set.  Only where the answer is no matter of k.
- */
-static bool
-drive_by_catalog(RsSupply *s)
-{
-	RsFound    *found;
-	int			n;
-
-	if (s->tried || !rs_filter_is_filtered(s->q->filter) || s->seen < FEW_SEEN ||
-		s->passed * FEW > s->seen)
-		return false;
-	s->tried = true;
-	n = rs_filter_catalog(s->q->filter, MOST_DRIVEN, &found);
-	if (n < 0)
-		return false;
-	s->ready.n = 0;
-	for (int i = 0; i < n; i++)
-		ready_item(s, found[i].item, &found[i].says);
-	start_set(s, true);
-	return true;
 }
 
 /* Hands out what is ready. */
@@ -318,7 +220,7 @@ ready_unknown(RsSupply *s, int64 wanted)
 static void
 next_stage(RsSupply *s)
 {
-	if (s->stage == RS_STAGE_CANDIDATES && drive_by_catalog(s))
+	if (s->stage == RS_STAGE_CANDIDATES && rs_supply_set_by_catalog(s))
 		return;
 	s->ready.n = 0;
 	s->next = 0;
@@ -411,7 +313,7 @@ next_of_stage(RsSupply *s, int64 wanted, RsEntries *out)
 			next_ready(s, batch_size(s, wanted), out);
 			return true;
 		case RS_STAGE_ALL:
-			if (s->scoring != RS_BY_RANKER && drive_by_catalog(s))
+			if (s->scoring != RS_BY_RANKER && rs_supply_set_by_catalog(s))
 				return true;
 			if (s->next >= s->q->m->funnel.nitems)
 				return false;
@@ -438,7 +340,7 @@ start(RsSupply *s)
 {
 	s->started = true;
 	if (s->q->only != NULL)
-		ready_only(s);
+		rs_supply_set_given(s);
 	else if (s->stage == RS_STAGE_CANDIDATES)
 		ready_candidates(s);
 }

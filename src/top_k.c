@@ -19,6 +19,7 @@
 #include "fmgr.h"
 #include "libpq/pqformat.h"
 
+#include "aggregate.h"
 #include "array.h"
 #include "item.h"
 #include "kernel/simd.h"
@@ -146,12 +147,10 @@ add_item(TopKState *state, double score, bytea *item)
 static TopKState *
 state_to_add(FunctionCallInfo fcinfo, int argument)
 {
-	MemoryContext context;
+	MemoryContext context = rs_aggregate_context(fcinfo, "transition function of top_k");
 	TopKState  *state;
 	int			k;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "transition function of top_k called outside an aggregate");
 	state = PG_ARGISNULL(0) ? NULL : (TopKState *) PG_GETARG_POINTER(0);
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR,
@@ -221,18 +220,13 @@ recsys_nearest_add(PG_FUNCTION_ARGS)
 Datum
 recsys_top_k_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context;
+	MemoryContext context = rs_aggregate_context(fcinfo, "_top_k_combine");
 	TopKState  *a = PG_ARGISNULL(0) ? NULL : (TopKState *) PG_GETARG_POINTER(0);
-	TopKState  *b = PG_ARGISNULL(1) ? NULL : (TopKState *) PG_GETARG_POINTER(1);
+	TopKState  *b;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "_top_k_combine called outside an aggregate");
-	if (b == NULL)
-	{
-		if (a == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(a);
-	}
+	if (PG_ARGISNULL(1))
+		return rs_aggregate_unchanged(fcinfo);
+	b = (TopKState *) PG_GETARG_POINTER(1);
 	if (a == NULL)
 		a = make_state(context, b->k);
 	else if (a->k != b->k)
@@ -267,20 +261,13 @@ recsys_top_k_serialize(PG_FUNCTION_ARGS)
 Datum
 recsys_top_k_deserialize(PG_FUNCTION_ARGS)
 {
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	TopKState  *state;
 	StringInfoData buf;
 	int			k;
 	int			n;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "_top_k_deserialize called outside an aggregate");
-	initStringInfo(&buf);
-	appendBinaryStringInfo(&buf, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	if (pq_getmsgbyte(&buf) != STATE_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("state of top_k has an unknown version")));
+	(void) rs_aggregate_context(fcinfo, "_top_k_deserialize");
+	rs_aggregate_read(fcinfo, "top_k", STATE_VERSION, &buf);
 	k = pq_getmsgint(&buf, 4);
 	n = pq_getmsgint(&buf, 4);
 	state = make_state(CurrentMemoryContext, k);

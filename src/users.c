@@ -17,20 +17,15 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
-#include "serve.h"
-#include "kernel/cosine.h"
+#include "answer.h"
 #include "kernel/history.h"
 
 PG_FUNCTION_INFO_V1(recsys_similar_users);
 PG_FUNCTION_INFO_V1(recsys_users_for_item);
-
-#define FIRST_BATCH		64
 
 /* A question: which users, compared with what, and who is left out. */
 typedef struct Question
@@ -69,29 +64,20 @@ open_question(FunctionCallInfo fcinfo, Question *q)
 
 /* ---- the answer ---- */
 
-static Datum
-user_array(const RsRecommender *r, const Datum *users, int n)
-{
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
-
-	get_typlenbyvalalign(r->user_type, &typlen, &typbyval, &typalign);
-	return PointerGetDatum(construct_array((Datum *) users, n, r->user_type, typlen, typbyval, typalign));
-}
-
-/* which of the users do not stand in SHOP.excluded_user */
+/* Which of the users do not stand in SHOP.excluded_user. */
 static void
-drop_excluded(const Question *q, const Datum *users, int n, bool *pass)
+drop_excluded(const void *question, const Datum *users, int n, bool *pass)
 {
+	const Question *q = question;
 	Oid			type = get_array_type(q->r->user_type);
 	Oid			columns[] = {INT4OID};
-	Datum		array = user_array(q->r, users, n);
+	Datum		array;
 	uint64		rows;
 
 	memset(pass, !q->r->users_excluded, n * sizeof(bool));
 	if (!q->r->users_excluded)
 		return;
+	array = rs_id_array(q->r->user_type, users, n);
 	rows = rs_spi_select(psprintf("SELECT t.n::pg_catalog.int4 FROM pg_catalog.unnest($1) WITH ORDINALITY t (user_id, n)"
 								  " WHERE NOT EXISTS (SELECT FROM %s.excluded_user x WHERE x.user_id = t.user_id)",
 								  q->r->schema), 1, &type, &array, 1, columns);
@@ -102,71 +88,33 @@ drop_excluded(const Question *q, const Datum *users, int n, bool *pass)
 
 /* The n best users, those left out not among them. */
 static int
-search(const Question *q, int n, RsScored *best)
+search(const void *question, int n, RsScored *best)
 {
+	const Question *q = question;
 	const RsIndex *index = &q->users->funnel.index;
-	void	   *work;
-	int			found;
 
 	if (q->cosine)
-	{
-		work = palloc_extended((rs_cosine_workspace(index) + 1) * sizeof(float), MCXT_ALLOC_HUGE);
-		found = rs_cosine_search(index, q->x, q->m->funnel.fold.factors, n,
-								 q->nskip > 0 ? q->skip[0] : RS_NO_ID, work, best);
-	}
-	else
-	{
-		work = palloc_extended(rs_index_workspace(index, n) + 1, MCXT_ALLOC_HUGE);
-		found = rs_index_search(index, q->x, n, q->skip, q->nskip, work, best, NULL);
-	}
-	pfree(work);
-	return found;
+		return rs_search_cosine(index, q->x, q->m->funnel.fold.factors, n,
+								q->nskip > 0 ? q->skip[0] : RS_NO_ID, best);
+	return rs_search_product(index, q->x, n, q->skip, q->nskip, best);
+}
+
+/* by what a user was found, in the rows that say it */
+static Datum
+source(const void *question, int i, bool *isnull)
+{
+	const Question *q = question;
+
+	return q->source != NULL ? CStringGetTextDatum(q->source) : (Datum) 0;
 }
 
 /* Writes the k best users that are not excluded. */
 static void
 return_users(FunctionCallInfo fcinfo, const Question *q, int k)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	int64		nusers = q->users->funnel.index.nitems;
-	int64		want = Max((int64) FIRST_BATCH, 2 * (int64) k);
-	int			seen = 0;
-	int			rank = 0;
+	RsAnswer	answer = {q->users, q->users->funnel.index.nitems, search, drop_excluded, source, q};
 
-	while (rank < k && seen < nusers)
-	{
-		int			n = (int) Min(want, nusers);
-		RsScored   *best = palloc_extended(n * sizeof(RsScored), MCXT_ALLOC_HUGE);
-		Datum	   *ids = palloc_extended(n * sizeof(Datum), MCXT_ALLOC_HUGE);
-		bool	   *pass = palloc_extended(n, MCXT_ALLOC_HUGE);
-		int			found = search(q, n, best);
-
-		for (int i = seen; i < found; i++)
-			ids[i] = rs_model_item(q->users, best[i].id);
-		if (found > seen)
-			drop_excluded(q, ids + seen, found - seen, pass + seen);
-		for (int i = seen; i < found && rank < k; i++)
-		{
-			Datum		values[4];
-			bool		nulls[4] = {false};
-
-			if (!pass[i])
-				continue;
-			values[0] = Int32GetDatum(++rank);
-			values[1] = ids[i];
-			values[2] = Float8GetDatum(best[i].score);
-			values[3] = q->source != NULL ? CStringGetTextDatum(q->source) : (Datum) 0;
-			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		}
-		pfree(best);
-		pfree(ids);
-		pfree(pass);
-		if (found < n)
-			break;
-		seen = found;
-		want *= 4;
-		CHECK_FOR_INTERRUPTS();
-	}
+	rs_answer_rows(fcinfo, &answer, k);
 }
 
 /* ---- users like a user ---- */

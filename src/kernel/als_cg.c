@@ -9,7 +9,7 @@
  * vectors were spread like all of other's rows, (alpha0 + sum_j w_j / others)
  * * eigenvalues + ridge.  Steps begin at the row's present value.
  *
- * The vector work is in simd_cg.h.
+ * The vector work is in simd_cg.h and simd_observed.h.
  *
  * Reference: Golub, Van Loan: Matrix Computations, 4th edition, algorithm
  * 11.5.1 (preconditioned conjugate gradients).

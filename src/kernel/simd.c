@@ -45,7 +45,7 @@
 #define RS_PANEL	16384
 #define RS_PANEL_SYRK	4096
 
-/* simd_cg.h: observed vectors summed in one run of floats */
+/* simd_observed.h: observed vectors summed in one run of floats */
 #define RS_CG_RUN		1024
 
 /* floats of observed vectors that stay in the first level cache */

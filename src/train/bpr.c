@@ -24,7 +24,6 @@
 #include <math.h>
 
 #include "miscadmin.h"
-#include "portability/instr_time.h"
 #include "utils/memutils.h"
 
 #include "als_job.h"
@@ -127,11 +126,9 @@ do_round(Trainer *t, int number)
 	double		sum = 0;
 	uint64		triples = 0;
 	instr_time	start;
-	instr_time	end;
 
-	INSTR_TIME_SET_CURRENT(start);
+	rs_part_sweep_begin(p, number, &start);
 	a->round = number;
-	rs_progress_sweep(number + 1, p->settings.sweeps);
 	rs_bpr_plan(&a->settings, &t->m->items, number, &plan);
 	for (a->stratum = 0; a->stratum < a->parts; a->stratum++)
 	{
@@ -143,14 +140,7 @@ do_round(Trainer *t, int number)
 		sum += loss[i].sum;
 		triples += loss[i].triples;
 	}
-	p->loss[number] = triples > 0 ? sum / triples : 0;
-	INSTR_TIME_SET_CURRENT(end);
-	INSTR_TIME_SUBTRACT(end, start);
-	p->seconds[number] = INSTR_TIME_GET_DOUBLE(end);
-	if (t->run->verbose)
-		ereport(INFO,
-				(errmsg("round %d of %d: loss %.6g, %.2f s", number + 1,
-						p->settings.sweeps, p->loss[number], p->seconds[number])));
+	rs_part_sweep_end(t->run, p, "round", number, triples > 0 ? sum / triples : 0, &start);
 }
 
 static double
@@ -200,16 +190,10 @@ allocate(Trainer *t, MemoryContext context, MemoryContext scratch)
 	Size		nitems = t->m->items.nrows;
 	Size		blocks = rs_row_blocks(nusers) * sizeof(double);
 
-	p->shared_item = a->item = rs_share(run, context, sizeof(float) * nitems * f, "item factors");
-	p->shared_user = a->user = rs_share(run, context, sizeof(float) * nusers * f, "user factors");
-	p->shared_item_bias = a->bias = rs_share(run, context, sizeof(float) * nitems, "item factors");
-	p->shared_gram = rs_share(run, context, sizeof(float) * f * f, "item factors");
-	p->item = p->shared_item.local;
-	p->user = p->shared_user.local;
-	p->item_bias = p->shared_item_bias.local;
-	p->gram = p->shared_gram.local;
-	p->loss = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
-	p->seconds = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
+	rs_part_allocate(run, context, t->m, p);
+	a->item = p->shared_item;
+	a->user = p->shared_user;
+	a->bias = p->shared_item_bias;
 	a->part = rs_share(run, scratch, nitems, "negatives");
 	a->start = rs_share(run, scratch, sizeof(uint32) * (RS_BPR_PARTS + 1), "negatives");
 	a->place = rs_share(run, scratch, sizeof(uint32) * nitems, "negatives");

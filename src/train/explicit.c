@@ -22,7 +22,6 @@
 #include <math.h>
 
 #include "miscadmin.h"
-#include "portability/instr_time.h"
 #include "utils/memutils.h"
 
 #include "als_job.h"
@@ -206,22 +205,12 @@ allocate(Trainer *t, MemoryContext context, MemoryContext scratch)
 {
 	RsFactorPart *p = t->part;
 	RsRun	   *run = t->run;
-	Size		f = p->settings.factors;
 	Size		nusers = t->m->users.nrows;
 	Size		nitems = t->m->items.nrows;
 	Size		blocks = rs_row_blocks(Max(nusers, nitems)) * sizeof(double);
 
-	p->shared_item = rs_share(run, context, sizeof(float) * nitems * f, "item factors");
-	p->shared_user = rs_share(run, context, sizeof(float) * nusers * f, "user factors");
-	p->shared_item_bias = rs_share(run, context, sizeof(float) * nitems, "item factors");
-	p->shared_user_bias = rs_share(run, context, sizeof(float) * nusers, "user factors");
+	rs_part_allocate(run, context, t->m, p);
 	p->base_bias = rs_share(run, context, sizeof(float) * nitems, "item factors");
-	p->item = p->shared_item.local;
-	p->user = p->shared_user.local;
-	p->item_bias = p->shared_item_bias.local;
-	p->user_bias = p->shared_user_bias.local;
-	p->loss = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
-	p->seconds = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
 	t->loss = rs_share(run, scratch, blocks, "losses");
 	t->change = rs_share(run, scratch, blocks, "losses");
 }
@@ -232,20 +221,13 @@ sweep(Trainer *t, int number)
 {
 	RsFactorPart *p = t->part;
 	int			f = p->settings.factors;
+	double		loss;
 	instr_time	start;
-	instr_time	end;
 
-	rs_progress_sweep(number + 1, p->settings.sweeps);
-	INSTR_TIME_SET_CURRENT(start);
-	p->loss[number] = solve_side(t, false, f);
-	p->loss[number] += solve_side(t, true, f);
-	INSTR_TIME_SET_CURRENT(end);
-	INSTR_TIME_SUBTRACT(end, start);
-	p->seconds[number] = INSTR_TIME_GET_DOUBLE(end);
-	if (t->run->verbose)
-		ereport(INFO,
-				(errmsg("sweep %d of %d: loss %.6g, %.2f s", number + 1,
-						p->settings.sweeps, p->loss[number], p->seconds[number])));
+	rs_part_sweep_begin(p, number, &start);
+	loss = solve_side(t, false, f);
+	loss += solve_side(t, true, f);
+	rs_part_sweep_end(t->run, p, "sweep", number, loss, &start);
 }
 
 RsFactorPart *

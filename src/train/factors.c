@@ -20,7 +20,6 @@
 
 #include <math.h>
 
-#include "portability/instr_time.h"
 #include "utils/memutils.h"
 
 #include "als_job.h"
@@ -149,22 +148,15 @@ sweep(Trainer *t, int number, bool last)
 {
 	RsFactorPart *p = t->part;
 	bool		exact = (p->settings.solver == RS_SOLVER_EXACT);
+	double		loss;
 	instr_time	start;
-	instr_time	end;
 
-	rs_progress_sweep(number + 1, p->most);
-	INSTR_TIME_SET_CURRENT(start);
-	p->loss[number] = solve_side(t, false, exact);
+	rs_part_sweep_begin(p, number, &start);
+	loss = solve_side(t, false, exact);
 	if (last && !exact)
 		turn_back(t, p->shared_item, t->m->items.nrows);
-	p->loss[number] += solve_side(t, true, exact || last);
-	INSTR_TIME_SET_CURRENT(end);
-	INSTR_TIME_SUBTRACT(end, start);
-	p->seconds[number] = INSTR_TIME_GET_DOUBLE(end);
-	if (t->run->verbose)
-		ereport(INFO,
-				(errmsg("sweep %d of %d: loss %.6g, %.2f s", number + 1,
-						p->most, p->loss[number], p->seconds[number])));
+	loss += solve_side(t, true, exact || last);
+	rs_part_sweep_end(t->run, p, "sweep", number, loss, &start);
 }
 
 /*
@@ -189,23 +181,6 @@ settle(const RsFactorSettings *asked, const RsMatrix *m)
 	if (s.initial_sd == RS_AUTO)
 		s.initial_sd = 0.1 / sqrt(s.factors);
 	return s;
-}
-
-/* Memory of the part, which stays. */
-static void
-allocate_part(RsRun *run, const RsMatrix *m, RsFactorPart *p, MemoryContext context)
-{
-	Size		f = p->settings.factors;
-
-	p->shared_item = rs_share(run, context, sizeof(float) * m->items.nrows * f, "item factors");
-	p->shared_user = rs_share(run, context, sizeof(float) * m->users.nrows * f, "user factors");
-	p->shared_gram = rs_share(run, context, sizeof(float) * f * f, "item factors");
-	p->item = p->shared_item.local;
-	p->user = p->shared_user.local;
-	p->gram = p->shared_gram.local;
-	p->total = rs_run_alloc_in(run, context, sizeof(float) * f * f, "Gram matrices");
-	p->loss = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
-	p->seconds = rs_run_alloc_in(run, context, sizeof(double) * p->settings.sweeps, "losses");
 }
 
 /* A trainer, with memory of its training, which does not stay. */
@@ -242,8 +217,8 @@ rs_factors_start(RsRun *run, RsTeam *team, RsSplit *split, const RsFactorSetting
 	p->asked = *settings;
 	p->kind = RS_KIND_IMPLICIT;
 	p->settings = settle(settings, m);
-	p->most = settings->sweeps;
-	allocate_part(run, m, p, split->context);
+	rs_part_allocate(run, split->context, m, p);
+	p->total = rs_run_alloc_in(run, split->context, sizeof(float) * f * f, "Gram matrices");
 	make_trainer(&t, run, team, split, p, scratch);
 	memset(p->total, 0, sizeof(float) * f * f);
 	for (Size i = 0; i < f; i++)

@@ -35,28 +35,13 @@ static const char *const metric_names[RS_USER_METRICS] = {
 static const char *const protocol_names[] = {"new", "all"};
 static const char *const population_names[] = {"warm", "everyone"};
 
-static int
-compare_popularity(const void *a, const void *b, void *arg)
-{
-	const float *popularity = arg;
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	if (popularity[x] != popularity[y])
-		return popularity[x] > popularity[y] ? -1 : 1;
-	return (x > y) - (x < y);
-}
-
 /* Marks the most popular tenth of items (at least one), ties by id. */
 static void
 mark_popular(RsEvaluation *ev, uint32 ncols)
 {
 	uint32	   *order = palloc_extended(Max(ncols, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
 
-	for (uint32 i = 0; i < ncols; i++)
-		order[i] = i;
-	qsort_arg(order, ncols, sizeof(uint32), compare_popularity,
-			  ev->split->parts->popularity);
+	rs_parts_popular(ev->split->parts, ncols, order);
 	for (uint32 i = 0; i < (ncols + 9) / 10; i++)
 		ev->popular[order[i]] = true;
 	pfree(order);

@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "portability/instr_time.h"
 #include "utils/memutils.h"
 
 #include "parts.h"
@@ -37,6 +36,26 @@ train_popularity(RsRun *run, RsSplit *split)
 	/* all may be so old that nothing is left of them */
 	for (uint32 i = 0; i < nitems; i++)
 		parts->popularity[i] = most > 0 ? (float) (rs_users_of(m, i) / most) : 0;
+}
+
+static int
+compare_popularity(const void *a, const void *b, void *arg)
+{
+	const float *popularity = arg;
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	if (popularity[x] != popularity[y])
+		return popularity[x] > popularity[y] ? -1 : 1;
+	return (x > y) - (x < y);
+}
+
+void
+rs_parts_popular(const RsParts *parts, uint32 n, uint32 *order)
+{
+	for (uint32 i = 0; i < n; i++)
+		order[i] = i;
+	qsort_arg(order, n, sizeof(uint32), compare_popularity, parts->popularity);
 }
 
 RsNeighborPart *
@@ -117,6 +136,61 @@ train_missing(RsRun *run, RsTeam *team, RsSplit *split, RsPolicy *policy,
 								 train_factors(run, team, split, &policy->factors));
 	}
 	MemoryContextSwitchTo(old);
+}
+
+void
+rs_part_allocate(RsRun *run, MemoryContext context, const RsMatrix *m, RsFactorPart *p)
+{
+	Size		f = p->settings.factors;
+	Size		nusers = m->users.nrows;
+	Size		nitems = m->items.nrows;
+	Size		sweeps = p->settings.sweeps;
+
+	p->shared_item = rs_share(run, context, sizeof(float) * nitems * f, "item factors");
+	p->shared_user = rs_share(run, context, sizeof(float) * nusers * f, "user factors");
+	p->item = p->shared_item.local;
+	p->user = p->shared_user.local;
+	if (p->settings.method != RS_FACTORS)
+	{
+		p->shared_item_bias = rs_share(run, context, sizeof(float) * nitems, "item factors");
+		p->item_bias = p->shared_item_bias.local;
+	}
+	if (p->settings.method == RS_EXPLICIT)
+	{
+		p->shared_user_bias = rs_share(run, context, sizeof(float) * nusers, "user factors");
+		p->user_bias = p->shared_user_bias.local;
+	}
+	else
+	{
+		p->shared_gram = rs_share(run, context, sizeof(float) * f * f, "item factors");
+		p->gram = p->shared_gram.local;
+	}
+	p->most = p->settings.sweeps;
+	p->loss = rs_run_alloc_in(run, context, sizeof(double) * sweeps, "losses");
+	p->seconds = rs_run_alloc_in(run, context, sizeof(double) * sweeps, "losses");
+}
+
+void
+rs_part_sweep_begin(const RsFactorPart *p, int number, instr_time *start)
+{
+	rs_progress_sweep(number + 1, p->most);
+	INSTR_TIME_SET_CURRENT(*start);
+}
+
+void
+rs_part_sweep_end(const RsRun *run, RsFactorPart *p, const char *what, int number, double loss,
+				  const instr_time *start)
+{
+	instr_time	end;
+
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, *start);
+	p->loss[number] = loss;
+	p->seconds[number] = INSTR_TIME_GET_DOUBLE(end);
+	if (run->verbose)
+		ereport(INFO,
+				(errmsg("%s %d of %d: loss %.6g, %.2f s", what, number + 1, p->most,
+						p->loss[number], p->seconds[number])));
 }
 
 RsFoldIn

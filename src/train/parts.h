@@ -8,6 +8,8 @@
 #ifndef RS_PARTS_H
 #define RS_PARTS_H
 
+#include "portability/instr_time.h"
+
 #include "train.h"
 #include "kernel/fold_in.h"
 
@@ -69,8 +71,23 @@ extern void rs_parts_make(RsRun *run, RsSplit *split, List *policies);
 
 /* the users of a column; those of long ago count less where that is asked for */
 extern double rs_users_of(const RsMatrix *m, uint32 column);
+
+/* the n columns by falling popularity, ties by id */
+extern void rs_parts_popular(const RsParts *parts, uint32 n, uint32 *order);
 extern RsNeighborPart *rs_parts_neighbors(const RsParts *parts, const RsPolicy *policy);
 extern RsFactorPart *rs_parts_factors(const RsParts *parts, const RsPolicy *policy);
+
+/*
+ * Memory of a part that stays, by its settings: shared rows, Gram matrix and
+ * biases, and room for what its sweeps tell.
+ */
+extern void rs_part_allocate(RsRun *run, MemoryContext context, const RsMatrix *m,
+							 RsFactorPart *part);
+
+/* A sweep or round begins, from 0; at its end its loss is known. */
+extern void rs_part_sweep_begin(const RsFactorPart *part, int number, instr_time *start);
+extern void rs_part_sweep_end(const RsRun *run, RsFactorPart *part, const char *what, int number,
+							  double loss, const instr_time *start);
 
 /* what a fold-in needs of factors but memory, which is each process's own */
 extern RsFoldIn rs_part_fold(const RsFactorPart *part, uint32 nitems);

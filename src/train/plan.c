@@ -17,18 +17,6 @@
 
 /* ---- plan ---- */
 
-static int
-compare_popularity(const void *a, const void *b, void *arg)
-{
-	const float *popularity = arg;
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	if (popularity[x] != popularity[y])
-		return popularity[x] > popularity[y] ? -1 : 1;
-	return (x > y) - (x < y);
-}
-
 /* The place of a part in the list of parts; -1 for none. */
 static int
 place_of(List *list, const void *part)
@@ -101,9 +89,7 @@ rs_plan_make(RsRun *run, MemoryContext context, const RsParts *parts,
 	plan.popularity = parts->shared_popularity;
 	plan.order = rs_share(run, context, nitems * sizeof(uint32), "lists");
 	order = plan.order.local;
-	for (uint32 i = 0; i < nitems; i++)
-		order[i] = i;
-	qsort_arg(order, nitems, sizeof(uint32), compare_popularity, parts->popularity);
+	rs_parts_popular(parts, nitems, order);
 	plan_neighbors(run, context, parts, &plan);
 	plan_factors(run, context, parts, &plan);
 	plan.npolicies = list_length(policies);

@@ -14,16 +14,10 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "learn.h"
 #include "lists.h"
@@ -38,8 +32,6 @@ extern PGDLLEXPORT Datum rs_train_open(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_stage(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum rs_train_close(PG_FUNCTION_ARGS);
 
-#define MOST_LENGTHS	100
-
 RsRun	   *rs_run = NULL;
 
 /*
@@ -50,6 +42,8 @@ static SubTransactionId run_subid = InvalidSubTransactionId;
 
 /* a stage is at work: what it runs must not open, close or run another */
 static bool busy = false;
+
+/* ---- the run that is open ---- */
 
 static void
 close_run(void)
@@ -77,16 +71,6 @@ run_subxact_callback(SubXactEvent event, SubTransactionId subid,
 }
 
 void
-rs_check_idle(void)
-{
-	if (busy)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("a training is at work in this session already"),
-				 errhint("A recommender's source must not train or look for bots.")));
-}
-
-void
 _PG_init(void)
 {
 	rs_simd_init();
@@ -100,146 +84,61 @@ rs_train_build(void)
 	return RS_BUILD;
 }
 
-/* Bytes held by the run now; keeps the peak. */
-int64
-rs_run_bytes(RsRun *run)
-{
-	int64		bytes = MemoryContextMemAllocated(run->context, true) + run->shared_bytes;
-
-	run->peak_bytes = Max(run->peak_bytes, bytes);
-	return bytes;
-}
-
 void
-rs_run_charge(RsRun *run, Size bytes, const char *what)
+rs_check_idle(void)
 {
-	int64		held = rs_run_bytes(run);
-	Size		wanted;
-
-	if (held + (int64) bytes <= run->memory_limit)
-	{
-		run->peak_bytes = Max(run->peak_bytes, held + (int64) bytes);
-		return;
-	}
-	wanted = Max(rs_estimate_megabytes(run), (Size) ((held + bytes) >> 20) + 1);
-	ereport(ERROR,
-			(errcode(ERRCODE_OUT_OF_MEMORY),
-			 errmsg("training of recommender \"%s\" needs more memory than the " INT64_FORMAT " MB allowed",
-					NameStr(run->recommender->name), run->memory_limit >> 20),
-			 errdetail(INT64_FORMAT " MB are held and %s would take %zu MB more.",
-					   held >> 20, what, (bytes >> 20) + 1),
-			 errhint("Pass memory => '%zu MB', or raise maintenance_work_mem.", wanted)));
-}
-
-void *
-rs_run_alloc_in(RsRun *run, MemoryContext context, Size bytes, const char *what)
-{
-	rs_run_charge(run, bytes, what);
-	return MemoryContextAllocHuge(context, Max(bytes, 1));
-}
-
-void *
-rs_run_alloc(RsRun *run, Size bytes, const char *what)
-{
-	return rs_run_alloc_in(run, run->context, bytes, what);
-}
-
-/* Bytes of '2 GB'; NULL stands for maintenance_work_mem. */
-static int64
-memory_limit(text *memory)
-{
-	int			kilobytes = maintenance_work_mem;
-	const char *hint = NULL;
-
-	if (memory != NULL &&
-		(!parse_int(text_to_cstring(memory), &kilobytes, GUC_UNIT_KB, &hint) ||
-		 kilobytes < 1024))
+	if (busy)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("memory is \"%s\", must be a size of at least 1 MB",
-						text_to_cstring(memory)),
-				 errhint("For example '2 GB'.")));
-	return (int64) kilobytes * 1024;
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("a training is at work in this session already"),
+				 errhint("A recommender's source must not train or look for bots.")));
+}
+
+RsRun *
+rs_open_run(int64 run_id)
+{
+	rs_check_idle();
+	if (rs_run == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no training is open in this session"),
+				 errhint("Training starts with recsys.retrain, train or evaluate.")));
+	if (run_id != rs_run->run_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("another run is open in this session")));
+	return rs_run;
 }
 
 /*
- * A run in a context of its own below the current one, for a recommender read
- * through SPI; it is gone with an error.
+ * What every door does with the run: it becomes its owner, in a context of the
+ * call's, and the run is lost with an error.
  */
 RsRun *
-rs_run_make(const char *recommender)
+rs_enter(int64 run_id, RsFrame *frame)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "recsys run",
-												  ALLOCSET_DEFAULT_SIZES);
-	RsRun	   *run = MemoryContextAllocZero(context, sizeof(RsRun));
+	RsRun	   *run = rs_open_run(run_id);
 
-	run->context = context;
-	run->memory_limit = memory_limit(NULL);
-	run->recommender = rs_registry_get(recommender, context);
+	SPI_connect();
+	rs_become_owner(run->recommender, &frame->saved);
+	frame->old = MemoryContextSwitchTo(AllocSetContextCreate(CurrentMemoryContext,
+															 "recsys stage",
+															 ALLOCSET_DEFAULT_SIZES));
+	busy = true;
+	run_subid = GetCurrentSubTransactionId();
 	return run;
 }
 
-static int
-compare_int(const void *a, const void *b)
-{
-	int			x = *(const int *) a;
-	int			y = *(const int *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* List lengths, ascending and different. */
-static void
-set_list_lengths(RsRun *run, ArrayType *array)
-{
-	Datum	   *values;
-	bool	   *nulls;
-	int			n;
-
-	deconstruct_array(array, INT4OID, 4, true, TYPALIGN_INT, &values, &nulls, &n);
-	if (n < 1 || n > MOST_LENGTHS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("k must hold from 1 to %d list lengths", MOST_LENGTHS)));
-	run->k = MemoryContextAlloc(run->context, n * sizeof(int));
-	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i] || DatumGetInt32(values[i]) < 1 || DatumGetInt32(values[i]) > 10000)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("each k must be from 1 to 10000")));
-		run->k[i] = DatumGetInt32(values[i]);
-	}
-	qsort(run->k, n, sizeof(int), compare_int);
-	for (int i = 0; i < n; i++)
-		if (i == 0 || run->k[i] != run->k[run->nk - 1])
-			run->k[run->nk++] = run->k[i];
-}
-
-/*
- * The policies to evaluate, with popularity and their parts (NULL: those of
- * the live one); the last of them is the one to train for good.
- */
 void
-rs_set_policies(RsRun *run, ArrayType *names)
+rs_leave(const RsFrame *frame)
 {
-	Datum	   *values = NULL;
-	bool	   *nulls = NULL;
-	int			n = 0;
-
-	if (names == NULL)
-		rs_policies_of(run, NameStr(run->recommender->live_policy));
-	else
-		deconstruct_array(names, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
-						  &values, &nulls, &n);
-	for (int i = 0; i < n; i++)
-		if (!nulls[i])
-			rs_policies_of(run, NameStr(*DatumGetName(values[i])));
-	if (run->policies == NIL)
-		rs_policies_of(run, "popularity");
-	run->policy = llast(run->policies);
+	busy = false;
+	MemoryContextSwitchTo(frame->old);
+	rs_become_caller(&frame->saved);
+	SPI_finish();
 }
+
+/* ---- opening one ---- */
 
 /*
  * _train_open(run_id, recommender, policies, cutoff, random_split, ks, per_user,
@@ -264,24 +163,8 @@ rs_train_open(PG_FUNCTION_ARGS)
 	run->run_id = PG_GETARG_INT64(0);
 	run->random_split = PG_GETARG_BOOL(4);
 	if (!PG_ARGISNULL(3))
-	{
-		run->has_cutoff = true;
-		run->cutoff = PG_GETARG_TIMESTAMPTZ(3);
-		if (!run->recommender->has_time)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("a cutoff needs a time column, and recommender \"%s\" has none",
-							NameStr(run->recommender->name))));
-		if (run->random_split)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("cutoff and random_split exclude each other")));
-		if (TIMESTAMP_NOT_FINITE(run->cutoff))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the cutoff must be finite")));
-	}
-	set_list_lengths(run, PG_GETARG_ARRAYTYPE_P(5));
+		rs_set_cutoff(run, PG_GETARG_TIMESTAMPTZ(3));
+	rs_set_list_lengths(run, PG_GETARG_ARRAYTYPE_P(5));
 	run->per_user = PG_GETARG_BOOL(6);
 	run->seed = PG_GETARG_INT64(7);
 	run->workers_asked = !PG_ARGISNULL(8);
@@ -290,7 +173,7 @@ rs_train_open(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("workers is %d, must not be negative", PG_GETARG_INT32(8))));
 	run->workers = rs_team_limit(run->workers_asked ? PG_GETARG_INT32(8) : -1);
-	run->memory_limit = memory_limit(PG_ARGISNULL(9) ? NULL : PG_GETARG_TEXT_PP(9));
+	run->memory_limit = rs_memory_limit(PG_ARGISNULL(9) ? NULL : PG_GETARG_TEXT_PP(9));
 	run->verbose = PG_GETARG_BOOL(10);
 	rs_set_policies(run, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2));
 	rs_become_caller(&saved);
@@ -303,21 +186,7 @@ rs_train_open(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-RsRun *
-rs_open_run(int64 run_id)
-{
-	rs_check_idle();
-	if (rs_run == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no training is open in this session"),
-				 errhint("Training starts with recsys.retrain, train or evaluate.")));
-	if (run_id != rs_run->run_id)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("another run is open in this session")));
-	return rs_run;
-}
+/* ---- its stages ---- */
 
 /* A stage needs what an earlier one has made. */
 static void
@@ -455,34 +324,6 @@ run_stage(RsRun *run, const char *stage, RsStageResult *result)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown stage \"%s\"", stage)));
-}
-
-/*
- * What every door does with the run: it becomes its owner, in a context of the
- * call's, and the run is lost with an error.
- */
-RsRun *
-rs_enter(int64 run_id, RsFrame *frame)
-{
-	RsRun	   *run = rs_open_run(run_id);
-
-	SPI_connect();
-	rs_become_owner(run->recommender, &frame->saved);
-	frame->old = MemoryContextSwitchTo(AllocSetContextCreate(CurrentMemoryContext,
-															 "recsys stage",
-															 ALLOCSET_DEFAULT_SIZES));
-	busy = true;
-	run_subid = GetCurrentSubTransactionId();
-	return run;
-}
-
-void
-rs_leave(const RsFrame *frame)
-{
-	busy = false;
-	MemoryContextSwitchTo(frame->old);
-	rs_become_caller(&frame->saved);
-	SPI_finish();
 }
 
 /* _train_stage(run_id, stage) returns (rows_in, rows_out, bytes, model_id) */

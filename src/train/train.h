@@ -218,14 +218,17 @@ typedef struct RsStageResult
 
 extern RsRun *rs_run;
 
-/* a run below the current context, not yet open */
-extern RsRun *rs_run_make(const char *recommender);
-
-/* the run that is open in this backend, as the caller believes */
+/* train.c: the run that is open in this backend, as the caller believes */
 extern RsRun *rs_open_run(int64 run_id);
 
 /* errors while a stage is at work in this session */
 extern void rs_check_idle(void);
+
+/* run_memory.c: a run in a context of its own below the current one, not yet open */
+extern RsRun *rs_run_make(const char *recommender);
+
+/* bytes of '2 GB'; NULL stands for maintenance_work_mem */
+extern int64 rs_memory_limit(text *memory);
 
 /*
  * Allocation in the run's context, or in one below it, checked against its
@@ -236,6 +239,15 @@ extern void *rs_run_alloc_in(RsRun *run, MemoryContext context, Size bytes,
 							 const char *what);
 extern void rs_run_charge(RsRun *run, Size bytes, const char *what);
 extern int64 rs_run_bytes(RsRun *run);	/* held now */
+
+/* run_options.c */
+extern void rs_set_cutoff(RsRun *run, TimestampTz cutoff);
+
+/* from 1 to 10000 each; they are kept ascending and different */
+extern void rs_set_list_lengths(RsRun *run, ArrayType *array);
+
+/* what to evaluate, NULL: the live policy with its parts */
+extern void rs_set_policies(RsRun *run, ArrayType *names);
 
 /* loader.c */
 extern void rs_load(RsRun *run, RsStageResult *result);
@@ -358,9 +370,6 @@ extern void rs_policies_of(RsRun *run, const char *name);
  */
 extern RsPolicy *rs_policy_read(RsRun *run, const char *name, const char *method,
 								const char *changes);
-
-/* train.c: what to evaluate, NULL: the live policy with its parts */
-extern void rs_set_policies(RsRun *run, ArrayType *names);
 
 /* train.c: the frame of a door; the current context is the stage's between them */
 typedef struct RsFrame

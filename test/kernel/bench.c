@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "als.h"
+#include "clock.h"
 #include "random.h"
 #include "simd.h"
 #include "topk.h"
@@ -42,16 +42,6 @@ typedef struct Bench
 
 /* keeps the compiler from dropping what is measured */
 static volatile double sink;
-
-/* seconds */
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + 1e-9 * t.tv_nsec;
-}
 
 /* One rank update per repetition. */
 static void

@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #ifdef RS_BLAS
 #include <cblas.h>
@@ -28,9 +27,10 @@
 
 #include "als.h"
 #include "als_cg.h"
+#include "clock.h"
 #include "eigen.h"
-#include "csr.h"
 #include "random.h"
+#include "shop.h"
 #include "simd.h"
 
 #define USERS 30000
@@ -63,16 +63,6 @@ typedef struct Bench
 	double		took[4];		/* gram, basis, turn, solve */
 } Bench;
 
-/* seconds */
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + 1e-9 * t.tv_nsec;
-}
-
 /* Adds the seconds since *since to *to, and begins anew. */
 static void
 lap(double *since, double *to)
@@ -92,65 +82,6 @@ room(size_t count, size_t size)
 	if (p == NULL)
 		exit(2);
 	return p;
-}
-
-/* Ascending. */
-static int
-compare(const void *a, const void *b)
-{
-	uint64_t	x = *(const uint64_t *) a;
-	uint64_t	y = *(const uint64_t *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* Draws the pairs and fills both orientations. */
-static void
-make_matrix(Bench *b)
-{
-	uint64_t   *pair = room(PAIRS, sizeof(uint64_t));
-	RsCsr	   *m = &b->user.m;
-	RsCsr	   *t = &b->item.m;
-	size_t		n = 0;
-	size_t		i;
-
-	for (i = 0; i < PAIRS; i++)
-	{
-		/* rank^-1/2 among users, about 1/rank among a group's items */
-		double		u = random_uniform();
-		uint64_t	user = (uint64_t) (u * u * USERS);
-		double		v = pow(ITEMS / GROUPS, random_uniform()) - 1;
-		double		taste = random_uniform();
-		int			group = taste < .7 ? (int) (user % GROUPS) :
-			random_below(GROUPS);
-
-		if (random_uniform() < .5)
-			v = random_uniform() * (ITEMS / GROUPS - 1);
-		pair[i] = user << 32 | ((uint64_t) v * GROUPS + group);
-	}
-	qsort(pair, PAIRS, sizeof(uint64_t), compare);
-
-	m->nrows = t->ncols = USERS;
-	m->ncols = t->nrows = ITEMS;
-	m->start = room(USERS + 1, sizeof(uint64_t));
-	m->col = room(PAIRS, sizeof(uint32_t));
-	m->value = room(PAIRS, sizeof(float));
-	t->start = room(ITEMS + 1, sizeof(uint64_t));
-	t->col = room(PAIRS, sizeof(uint32_t));
-	t->value = room(PAIRS, sizeof(float));
-	for (i = 0; i < PAIRS; i++)
-	{
-		if (i > 0 && pair[i] == pair[i - 1])
-			continue;
-		m->col[n] = (uint32_t) pair[i];
-		m->value[n++] = 1;
-		m->start[(pair[i] >> 32) + 1] = n;
-	}
-	for (i = 1; i <= USERS; i++)
-		if (m->start[i] < m->start[i - 1])
-			m->start[i] = m->start[i - 1];
-	rs_csr_transpose(m, t);
-	free(pair);
 }
 
 /* gram of the rows of a side */
@@ -386,7 +317,7 @@ main(void)
 
 	rs_simd_init();
 	random_seed(1);
-	make_matrix(b);
+	draw_shop(&b->user.m, &b->item.m, USERS, ITEMS, PAIRS, GROUPS, .5);
 	b->user.x = room(USERS * 256, sizeof(float));
 	b->item.x = room(ITEMS * 256, sizeof(float));
 	b->gram = room(256 * 256, sizeof(float));

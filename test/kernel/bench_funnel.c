@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "funnel.h"
 #include "random.h"
 #include "simd.h"
@@ -57,16 +57,6 @@ static volatile double sink;
 
 /* of the last user */
 static int candidates;
-
-/* seconds */
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + 1e-9 * t.tv_nsec;
-}
 
 static void *
 make_aligned(size_t bytes)

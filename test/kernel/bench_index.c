@@ -27,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #ifdef RS_BLAS
 #include <cblas.h>
@@ -35,11 +34,12 @@
 
 #include "als.h"
 #include "als_cg.h"
-#include "csr.h"
+#include "clock.h"
 #include "eigen.h"
 #include "index.h"
 #include "random.h"
 #include "score.h"
+#include "shop.h"
 #include "simd.h"
 
 #define WIDTH 64
@@ -51,16 +51,6 @@
 #define SWEEPS 4
 #define VECTORS 31
 #define RUNS 5					/* of a small search, which is short */
-
-/* seconds */
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + 1e-9 * t.tv_nsec;
-}
 
 /* Memory or nothing. */
 static void *
@@ -79,15 +69,6 @@ compare_double(const void *a, const void *b)
 {
 	double		x = *(const double *) a;
 	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
-static int
-compare_pair(const void *a, const void *b)
-{
-	uint64_t	x = *(const uint64_t *) a;
-	uint64_t	y = *(const uint64_t *) b;
 
 	return (x > y) - (x < y);
 }
@@ -132,51 +113,6 @@ draw_equal(float *row, uint32_t n)
 	}
 }
 
-/* Who bought what: users in groups of taste, items by rank. */
-static void
-draw_shop(RsCsr *m, RsCsr *t)
-{
-	uint64_t   *pair = room(PAIRS, sizeof(uint64_t));
-	size_t		n = 0;
-	size_t		i;
-
-	for (i = 0; i < PAIRS; i++)
-	{
-		double		u = random_uniform();
-		uint64_t	user = (uint64_t) (u * u * USERS);
-		double		v = pow(MANY / GROUPS, random_uniform()) - 1;
-		int			group = random_uniform() < .7 ? (int) (user % GROUPS) :
-			random_below(GROUPS);
-
-		if (random_uniform() < .3)
-			v = random_uniform() * (MANY / GROUPS - 1);
-		pair[i] = user << 32 | ((uint64_t) v * GROUPS + group);
-	}
-	qsort(pair, PAIRS, sizeof(uint64_t), compare_pair);
-
-	m->nrows = t->ncols = USERS;
-	m->ncols = t->nrows = MANY;
-	m->start = room(USERS + 1, sizeof(uint64_t));
-	m->col = room(PAIRS, sizeof(uint32_t));
-	m->value = room(PAIRS, sizeof(float));
-	t->start = room(MANY + 1, sizeof(uint64_t));
-	t->col = room(PAIRS, sizeof(uint32_t));
-	t->value = room(PAIRS, sizeof(float));
-	for (i = 0; i < PAIRS; i++)
-	{
-		if (i > 0 && pair[i] == pair[i - 1])
-			continue;
-		m->col[n] = (uint32_t) pair[i];
-		m->value[n++] = 1;
-		m->start[(pair[i] >> 32) + 1] = n;
-	}
-	for (i = 1; i <= USERS; i++)
-		if (m->start[i] < m->start[i - 1])
-			m->start[i] = m->start[i - 1];
-	rs_csr_transpose(m, t);
-	free(pair);
-}
-
 /* One side's rows from the other's. */
 static void
 solve(const RsCsr *m, const float *other, uint32_t nother, float *x, double alpha0)
@@ -214,7 +150,7 @@ train_shop(float *row, float *x)
 	double		alpha0;
 	size_t		i;
 
-	draw_shop(&m, &t);
+	draw_shop(&m, &t, USERS, MANY, PAIRS, GROUPS, .3);
 	alpha0 = 20.0 * m.start[USERS] / USERS / MANY;
 	for (i = 0; i < (size_t) MANY * WIDTH; i++)
 		row[i] = random_normal() * .0125f;

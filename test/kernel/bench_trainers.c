@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bpr.h"
+#include "clock.h"
 #include "explicit.h"
 #include "random.h"
 #include "simd.h"
@@ -44,16 +44,6 @@ typedef struct Bench
 
 /* keeps the compiler from dropping what is measured */
 static volatile double sink;
-
-/* seconds */
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + 1e-9 * t.tv_nsec;
-}
 
 /* Room for a matrix. */
 static RsCsr

@@ -75,6 +75,12 @@ FROM (VALUES (1), (2), (NULL)) u (u), LATERAL explained.recommend(u, 100, as_of 
 		max(value) FILTER (WHERE name = 'freshness') AS fresh
 		FROM explained.explain(u, r.item_id, '2024-06-01Z')) e
 GROUP BY u ORDER BY u;
+-- the catalog is not asked about what may not be listed, and neither rule says otherwise
+BEGIN;
+INSERT INTO explained.excluded_item (item_id, reason) VALUES (39, 'recalled');
+SELECT i, name, value, note FROM unnest('{5,39}'::int[]) i, explained.explain(2, i, '2024-06-01Z') e
+WHERE name IN ('max_per_category', 'freshness') ORDER BY i, step;
+ROLLBACK;
 -- of two rows of the catalog one that meets the condition is enough
 BEGIN;
 ALTER TABLE explain_item DROP CONSTRAINT explain_item_pkey;

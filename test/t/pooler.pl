@@ -4,6 +4,8 @@
 
 use strict;
 use warnings;
+use Cwd qw(abs_path);
+use File::Basename;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -18,16 +20,8 @@ $node->start;
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
-sql(q{
-	CREATE EXTENSION recsys;
-	CREATE TABLE event AS SELECT u AS customer, 1 + (u * 7 + n * 3) % 30 AS article, now() - n * interval '1 hour' AS at
-	FROM generate_series(1, 50) u, generate_series(1, 8) n;
-	CREATE INDEX ON event (customer, at);
-	CREATE INDEX ON event (article, at);
-	SELECT recsys.create_recommender('pooled', 'event', 'customer', 'article', 'at', settings => '{"rules": {"bots": false}}');
-	SELECT recsys.alter_policy('pooled', 'default', '{"factors": 4, "sweeps": 2}');
-});
-sql(q{CALL recsys.retrain('pooled', evaluate => false)});
+my $shop = slurp_file(dirname(abs_path(__FILE__)) . '/../fixture/small_shop.sql');
+$node->safe_psql('postgres', $shop, extra_params => [ '-v', 'shop=pooled' ]);
 
 # --- by argument names, any subset of them ---
 
