@@ -119,6 +119,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	m recsys.model := recsys._experiment_model(e.recommender);
 BEGIN
+	-- the first interaction at or after an exposure says whether it was clicked, so one row of clicked at most meets it;
+	-- what is known of either side's units is hidden from the planner, which would hash the whole log for the sake of it
 	RETURN format($q$clicked AS (
 	SELECT i.user_id, i.item_id, i.interacted_at AS at,
 		lag(i.interacted_at, 1, '-infinity') OVER (PARTITION BY i.user_id, i.item_id ORDER BY i.interacted_at) AS before

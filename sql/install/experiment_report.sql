@@ -32,7 +32,7 @@ COMMENT ON FUNCTION recsys._compare_arms(text, boolean, float8[], float8[], floa
 CREATE FUNCTION recsys._experiment_exposed(e recsys.experiment, shown_until timestamptz, as_of timestamptz) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	-- what a unit saw first decides; those with an override are no sample
+	-- what a unit saw first decides; those with an override are no sample; arm has one bit, so that an item's arms are one number
 	SELECT pg_catalog.format($q$SELECT row_number() OVER () AS n, f.unit, f.user_id, f.variant, f.requested_at AS exposed_at,
 		least(f.requested_at + %1$L::interval, %2$L) AS until, %2$L::timestamptz AS seen_until, f.crossed, f.requests, f.milliseconds,
 		1::int8 << array_position(%7$L::text[], f.variant) AS arm
@@ -68,7 +68,7 @@ DECLARE
 	found jsonb := jsonb_build_object();
 	ratio float8;
 BEGIN
-	-- the log is large, and what is known of a new experiment's part of it is not: no plan that bets on few rows
+	-- the log is large, and what is known of a new experiment's part of it is not: no plan that bets on few rows, or sorts them
 	PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
 	FOR arm IN SELECT t.* FROM recsys._query_as_owner(e.recommender,
 			recsys._experiment_query(e, metrics, recsys._experiment_exposed(e, shown_until, as_of), e.started_at - interval '1 hour', shown_until, as_of))
