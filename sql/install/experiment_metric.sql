@@ -119,23 +119,24 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	m recsys.model := recsys._experiment_model(e.recommender);
 BEGIN
+	-- the first interaction at or after an exposure says whether it was clicked, so one row of clicked at most meets it;
+	-- what is known of either side's units is hidden from the planner, which would hash the whole log for the sake of it
 	RETURN format($q$clicked AS (
-	SELECT i.user_id, i.item_id, array_agg(i.interacted_at) AS at
+	SELECT i.user_id, i.item_id, i.interacted_at AS at,
+		lag(i.interacted_at, 1, '-infinity') OVER (PARTITION BY i.user_id, i.item_id ORDER BY i.interacted_at) AS before
 	FROM exposed x JOIN %1$I.interaction i ON i.user_id = x.user_id AND i.interacted_at >= x.exposed_at
-	WHERE i.positive AND i.interacted_at >= %2$L AND i.interacted_at < %4$L
-	GROUP BY i.user_id, i.item_id),
+	WHERE i.positive AND i.interacted_at >= %2$L AND i.interacted_at < %4$L),
 shown AS MATERIALIZED (
-	SELECT x.n, x.variant, e.item_id, count(*) AS exposures,
-		count(*) FILTER (WHERE c.at IS NOT NULL AND EXISTS (SELECT FROM unnest(c.at) t
-			WHERE t >= e.requested_at AND t < e.requested_at + %5$L::interval)) AS clicks,
+	SELECT x.n, bit_or(x.arm) AS arms, count(*) AS exposures, count(c.at) AS clicks,
 		count(*) FILTER (WHERE e.source = 'popularity') AS fallback,
 		sum(p.bits) AS novelty, count(p.bits) AS known
-	FROM exposed x JOIN %1$I.exposure e ON e.unit = x.unit AND e.requested_at >= x.exposed_at
+	FROM exposed x JOIN %1$I.exposure e ON coalesce(e.unit, '') = coalesce(x.unit, '') AND e.requested_at >= x.exposed_at
 	LEFT JOIN clicked c ON c.user_id = e.user_id AND c.item_id = e.item_id
+		AND c.before < e.requested_at AND c.at >= e.requested_at AND c.at < e.requested_at + %5$L::interval
 	LEFT JOIN (SELECT p.item_id, -ln(p.users / %6$L::float8) / ln(2::float8) AS bits FROM %1$I.popularity p
 		WHERE p.model_id = %7$L::int8 AND p.users > 0 OFFSET 0) p ON p.item_id = e.item_id
 	WHERE e.requested_at >= %2$L AND e.requested_at < %3$L
-	GROUP BY GROUPING SETS ((x.n), (x.variant, e.item_id)))$q$,
+	GROUP BY GROUPING SETS ((x.n), (e.item_id)))$q$,
 		e.recommender, since, shown_until, as_of, e.attribution_seconds * interval '1 second', coalesce(m.users, 1), coalesce(m.model_id, 0));
 END $$;
 COMMENT ON FUNCTION recsys._experiment_shown(recsys.experiment, timestamptz, timestamptz, timestamptz) IS
@@ -183,12 +184,12 @@ BEGIN
 			m.x, m.n);
 	END LOOP;
 	RETURN format($q$WITH %s,
-wide AS MATERIALIZED (SELECT x.variant, x.crossed%s FROM exposed x%s)
+wide AS MATERIALIZED (SELECT x.variant, x.arm, x.crossed%s FROM exposed x%s)
 SELECT w.variant, count(*), count(*) FILTER (WHERE w.crossed), %s, %s,
 	ARRAY[%s]::float8[]
 FROM wide w%s
 GROUP BY w.variant$q$, array_to_string(parts, E',\n'), columns, joins,
-		CASE WHEN strpos(joins, ' shown ') > 0 THEN '(SELECT count(*) FROM shown s WHERE s.variant = w.variant)' ELSE '0::int8' END,
+		CASE WHEN strpos(joins, ' shown ') > 0 THEN '(SELECT count(*) FROM shown s WHERE s.n IS NULL AND s.arms & max(w.arm) <> 0)' ELSE '0::int8' END,
 		CASE WHEN strpos(joins, ' act ') > 0 THEN 'max(w.latest)' ELSE 'NULL::timestamptz' END,
 		substr(moments, 3),
 		CASE WHEN caps <> '' THEN format(' CROSS JOIN (SELECT %s) c', substr(caps, 3)) ELSE '' END);
@@ -211,7 +212,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF logged THEN
 		RETURN format($q$SELECT row_number() OVER () AS n, f.unit, f.user_id, 'past'::text AS variant, f.requested_at AS exposed_at,
-				f.requested_at + %1$L::interval AS until, %3$L::timestamptz + %1$L::interval AS seen_until, false AS crossed, f.requests, f.milliseconds
+				f.requested_at + %1$L::interval AS until, %3$L::timestamptz + %1$L::interval AS seen_until, false AS crossed, f.requests, f.milliseconds, 1::int8 AS arm
 			FROM (SELECT DISTINCT ON (q.unit) q.unit, q.user_id, q.requested_at,
 					count(*) OVER w AS requests, sum(q.milliseconds) OVER w AS milliseconds
 				FROM %4$I.request q WHERE q.requested_at >= %2$L AND q.requested_at < %3$L
@@ -220,7 +221,7 @@ BEGIN
 	END IF;
 	-- whom a list could have been shown: those who did something, just after it
 	RETURN format($q$SELECT row_number() OVER () AS n, f.user_id::text AS unit, f.user_id, 'past'::text AS variant, f.at AS exposed_at,
-			f.at + %1$L::interval AS until, %3$L::timestamptz + %1$L::interval AS seen_until, false AS crossed, 1::int8 AS requests, 0::float8 AS milliseconds
+			f.at + %1$L::interval AS until, %3$L::timestamptz + %1$L::interval AS seen_until, false AS crossed, 1::int8 AS requests, 0::float8 AS milliseconds, 1::int8 AS arm
 		FROM (SELECT i.user_id, min(i.interacted_at) + interval '1 microsecond' AS at FROM %4$I.interaction i
 			WHERE i.interacted_at >= %2$L AND i.interacted_at < %3$L GROUP BY i.user_id) f$q$,
 		e.attribution_seconds * interval '1 second', since, until, e.recommender);
@@ -231,7 +232,7 @@ COMMENT ON FUNCTION recsys._past_exposed(recsys.experiment, timestamptz, timesta
 CREATE FUNCTION recsys.experiment_power(recommender name, experiment name, power float8 DEFAULT 0.8)
 	RETURNS TABLE (metric text, baseline float8, deviation float8, minimum_effect float8, units_needed int8,
 		units_per_day float8, days_needed float8, detectable_effect float8, note text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET jit = off
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET enable_mergejoin = off SET jit = off
 	SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 DECLARE

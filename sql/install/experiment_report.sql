@@ -32,24 +32,27 @@ COMMENT ON FUNCTION recsys._compare_arms(text, boolean, float8[], float8[], floa
 CREATE FUNCTION recsys._experiment_exposed(e recsys.experiment, shown_until timestamptz, as_of timestamptz) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	-- what a unit saw first decides; those with an override are no sample
+	-- what a unit saw first decides; those with an override are no sample; arm has one bit, so that an item's arms are one number
 	SELECT pg_catalog.format($q$SELECT row_number() OVER () AS n, f.unit, f.user_id, f.variant, f.requested_at AS exposed_at,
-		least(f.requested_at + %1$L::interval, %2$L) AS until, %2$L::timestamptz AS seen_until, f.crossed, f.requests, f.milliseconds
-	FROM (SELECT DISTINCT ON (q.unit) q.unit, q.user_id, q.variant, q.requested_at,
+		least(f.requested_at + %1$L::interval, %2$L) AS until, %2$L::timestamptz AS seen_until, f.crossed, f.requests, f.milliseconds,
+		1::int8 << array_position(%7$L::text[], f.variant) AS arm
+	FROM (SELECT DISTINCT ON (q.unit COLLATE "C") q.unit, q.user_id, q.variant, q.requested_at,
 			min(q.variant COLLATE "C") OVER w <> max(q.variant COLLATE "C") OVER w AS crossed,
 			count(*) OVER w AS requests, sum(q.milliseconds) OVER w AS milliseconds
 		FROM %3$I.request q
 		WHERE q.experiment_id = %4$s AND q.requested_at >= %5$L AND q.requested_at < %6$L
 		AND NOT EXISTS (SELECT FROM %3$I.experiment_override o WHERE o.experiment_id = %4$s AND o.unit = q.unit)
-		WINDOW w AS (PARTITION BY q.unit) ORDER BY q.unit, q.requested_at, q.request_id) f$q$,
-		e.attribution_seconds * interval '1 second', as_of, e.recommender, e.experiment_id, e.started_at - interval '1 hour', shown_until);
+		WINDOW w AS (PARTITION BY q.unit COLLATE "C" ORDER BY q.requested_at, q.request_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+		ORDER BY q.unit COLLATE "C", q.requested_at, q.request_id) f$q$,
+		e.attribution_seconds * interval '1 second', as_of, e.recommender, e.experiment_id, e.started_at - interval '1 hour', shown_until,
+		ARRAY(SELECT v.variant FROM recsys.variant v WHERE v.experiment_id = e.experiment_id ORDER BY v.variant COLLATE "C"));
 END;
 COMMENT ON FUNCTION recsys._experiment_exposed(recsys.experiment, timestamptz, timestamptz) IS
 'the part of the query that finds the units of an experiment, each with its first exposure';
 
 CREATE FUNCTION recsys._experiment_results(e recsys.experiment, as_of timestamptz)
 	RETURNS TABLE (result recsys.experiment_result, crossed int8, latest timestamptz)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET jit = off
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '4MB' SET enable_nestloop = off SET enable_mergejoin = off SET jit = off
 	SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -65,7 +68,7 @@ DECLARE
 	found jsonb := jsonb_build_object();
 	ratio float8;
 BEGIN
-	-- the log is large, and what is known of a new experiment's part of it is not: no plan that bets on few rows
+	-- the log is large, and what is known of a new experiment's part of it is not: no plan that bets on few rows, or sorts them
 	PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
 	FOR arm IN SELECT t.* FROM recsys._query_as_owner(e.recommender,
 			recsys._experiment_query(e, metrics, recsys._experiment_exposed(e, shown_until, as_of), e.started_at - interval '1 hour', shown_until, as_of))

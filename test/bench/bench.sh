@@ -31,8 +31,8 @@
 # and by name only, without a size:
 #	quality		how good the funnel's lists are beside tuned methods, on
 #				Online Retail; what each rule does to lists					4
-#	experiments	500 simulated experiments with a known truth; a report on 10
-#				million exposures; assign									5
+#	experiments	1000 simulated experiments with a known truth: arms, weights,
+#				open windows; a report on 10 million exposures; assign		10
 #
 # Every figure stands beside another one of the same run, and their ratio is
 # what counts: seconds of a shared machine say little.  A line with a claim
