@@ -44,6 +44,7 @@ BEGIN
 	FROM generate_series(number * 100000::int8, number * 100000::int8 + units - 1) u (u);
 	INSERT INTO simulation.request SELECT u.at, gen_random_uuid(), u.u::text, u.u, false, 'home', 10, NULL, 'popularity', 1, 1, 1, 'none', id, u.variant, '{}', '{}', '{}', 10, 1, 0, 0
 	FROM unit u WHERE NOT (u.variant = 'treatment' AND random() < lost);
+	INSERT INTO simulation.exposure SELECT q.requested_at, q.request_id, q.unit, 1, q.user_id, 1, 1, 1, 1, 0, 'popularity', 1, '{}' FROM simulation.request q;
 	INSERT INTO sim.event SELECT u.u, 1, u.at - random() * interval '7 days' FROM unit u WHERE u.before;
 	INSERT INTO sim.event SELECT u.u, 2, u.at + random() * interval '1 hour' FROM unit u
 	WHERE random() < control * CASE u.variant WHEN 'treatment' THEN 1 + lift ELSE 1 END * CASE WHEN u.before THEN 3 ELSE 0.5 END;
@@ -62,7 +63,7 @@ BEGIN
 	PERFORM recsys.decide_experiment('simulation', name);
 	SELECT v.verdict, v.policy INTO s.verdict, s.policy FROM recsys._experiment_verdict('simulation', name) v;
 	INSERT INTO simulated SELECT s.*;
-	TRUNCATE simulation.request, sim.event;
+	TRUNCATE simulation.request, simulation.exposure, sim.event;
 END $$;
 
 -- a row for each to run; each in its own transaction
