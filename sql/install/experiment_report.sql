@@ -193,7 +193,7 @@ CREATE FUNCTION recsys._experiment_invalid(e recsys.experiment, facts jsonb, OUT
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	ratio float8 := facts ->> 'ratio_p';
+	ratio float8 := (facts ->> 'ratio_p')::float8;
 BEGIN
 	IF facts ->> 'unseen' IS NOT NULL THEN
 		verdict := 'invalid: no exposures';
