@@ -19,6 +19,7 @@
 #include "kernel/ab.h"
 
 PG_FUNCTION_INFO_V1(recsys_sample_ratio_p);
+PG_FUNCTION_INFO_V1(recsys_sequential_sample_ratio_p);
 PG_FUNCTION_INFO_V1(recsys_two_proportions);
 PG_FUNCTION_INFO_V1(recsys_welch);
 PG_FUNCTION_INFO_V1(recsys_ratio_difference);
@@ -109,36 +110,66 @@ elements(ArrayType *array, Oid type, const char *name, int *n)
 	return values;
 }
 
-/* sample_ratio_p(observed, expected) */
-Datum
-recsys_sample_ratio_p(PG_FUNCTION_ARGS)
+/* Units of the arms, and the ratio that they should have: the first two arguments. */
+static int
+count_args(FunctionCallInfo fcinfo, int64 **observed, double **expected)
 {
 	int			n;
 	int			nexpected;
 	Datum	   *given = elements(PG_GETARG_ARRAYTYPE_P(0), INT8OID, "observed", &n);
 	Datum	   *ratio = elements(PG_GETARG_ARRAYTYPE_P(1), FLOAT8OID, "expected", &nexpected);
-	int64	   *observed = palloc((n + 1) * sizeof(int64));
-	double	   *expected = palloc((n + 1) * sizeof(double));
 
 	if (n != nexpected || n < 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("observed has %d elements and expected %d", n, nexpected),
 				 errhint("Give both for each of at least two arms.")));
+	*observed = palloc(n * sizeof(int64));
+	*expected = palloc(n * sizeof(double));
 	for (int i = 0; i < n; i++)
 	{
-		observed[i] = DatumGetInt64(given[i]);
-		expected[i] = DatumGetFloat8(ratio[i]);
-		if (observed[i] < 0)
+		int64		units = DatumGetInt64(given[i]);
+		double		weight = DatumGetFloat8(ratio[i]);
+
+		if (units < 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("observed has " INT64_FORMAT ", must not be negative", observed[i])));
-		if (!(expected[i] > 0) || isinf(expected[i]))
+					 errmsg("observed has " INT64_FORMAT ", must not be negative", units)));
+		if (!(weight > 0) || isinf(weight))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("expected has %g, must be positive and finite", expected[i])));
+					 errmsg("expected has %g, must be positive and finite", weight)));
+		(*observed)[i] = units;
+		(*expected)[i] = weight;
 	}
+	return n;
+}
+
+/* sample_ratio_p(observed, expected) */
+Datum
+recsys_sample_ratio_p(PG_FUNCTION_ARGS)
+{
+	int64	   *observed;
+	double	   *expected;
+	int			n = count_args(fcinfo, &observed, &expected);
+
 	PG_RETURN_FLOAT8(rs_sample_ratio(observed, expected, n));
+}
+
+/* sequential_sample_ratio_p(observed, expected, concentration) */
+Datum
+recsys_sequential_sample_ratio_p(PG_FUNCTION_ARGS)
+{
+	int64	   *observed;
+	double	   *expected;
+	int			n = count_args(fcinfo, &observed, &expected);
+	double		concentration = finite_arg(fcinfo, 2, "concentration");
+
+	if (concentration <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("concentration is %g, must be positive", concentration)));
+	PG_RETURN_FLOAT8(rs_sequential_sample_ratio(observed, expected, n, concentration));
 }
 
 /* two_proportions(successes_a, n_a, successes_b, n_b, alpha) */
@@ -214,6 +245,17 @@ arm_args(FunctionCallInfo fcinfo, int first, char which)
 	return arm;
 }
 
+/* What two arms' moments say, and after it what only one of the tests does. */
+static Datum
+moments_row(FunctionCallInfo fcinfo, const RsComparison *c, int nmore, const double *more)
+{
+	double		row[8] = {c->difference, c->standard_error, c->p_value, c->lower, c->upper};
+
+	for (int i = 0; i < nmore; i++)
+		row[5 + i] = more[i];
+	return row_of(fcinfo, 5 + nmore, row);
+}
+
 /* ratio_difference(n_a, ..., covariance_a, n_b, ..., covariance_b, alpha) */
 Datum
 recsys_ratio_difference(PG_FUNCTION_ARGS)
@@ -222,19 +264,13 @@ recsys_ratio_difference(PG_FUNCTION_ARGS)
 	RsArm		b = arm_args(fcinfo, 6, 'b');
 	double		alpha = alpha_arg(fcinfo, 12);
 	RsComparison c;
-	double		row[5];
 
 	if (a.covariate == 0 || b.covariate == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DIVISION_BY_ZERO),
 				 errmsg("the mean of the denominator is 0")));
 	rs_ratio_difference(&a, &b, alpha, &c);
-	row[0] = c.difference;
-	row[1] = c.standard_error;
-	row[2] = c.p_value;
-	row[3] = c.lower;
-	row[4] = c.upper;
-	PG_RETURN_DATUM(row_of(fcinfo, 5, row));
+	PG_RETURN_DATUM(moments_row(fcinfo, &c, 0, NULL));
 }
 
 /* cuped(n_a, ..., covariance_a, n_b, ..., covariance_b, alpha) */
@@ -245,15 +281,10 @@ recsys_cuped(PG_FUNCTION_ARGS)
 	RsArm		b = arm_args(fcinfo, 6, 'b');
 	double		alpha = alpha_arg(fcinfo, 12);
 	RsComparison c;
-	double		row[7];
+	double		more[2];
 
-	rs_cuped(&a, &b, alpha, &row[5], &row[6], &c);
-	row[0] = c.difference;
-	row[1] = c.standard_error;
-	row[2] = c.p_value;
-	row[3] = c.lower;
-	row[4] = c.upper;
-	PG_RETURN_DATUM(row_of(fcinfo, 7, row));
+	rs_cuped(&a, &b, alpha, &more[0], &more[1], &c);
+	PG_RETURN_DATUM(moments_row(fcinfo, &c, 2, more));
 }
 
 /* sequential_interval(difference, standard_error, n, alpha, planned_n) */

@@ -16,7 +16,9 @@
  * every language.
  *
  * SHOP.experiment_override beats both; it is meant for the people who try an
- * arm out, and the report leaves them out.
+ * arm out, and the report leaves them out.  One that names no arm is passed
+ * over, so that a slip in that table is never an error in front of people; the
+ * report tells.
  *
  *-------------------------------------------------------------------------
  */
@@ -176,17 +178,14 @@ select_overrides(const RsRecommender *r, const char *condition, const char *orde
 							   1, &type, &arg, lengthof(types), types);
 }
 
-/* The arm of a name: an override may name one that the experiment does not have. */
+/* The arm of a name; NULL if the experiment does not have it. */
 static const RsVariant *
 find_arm(const RsExperiment *e, const char *name)
 {
 	for (int i = 0; i < e->narms; i++)
 		if (strcmp(e->arm[i].name, name) == 0)
 			return &e->arm[i];
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("an override names variant \"%s\", which experiment " INT64_FORMAT " does not have", name, e->id),
-			 errhint("SELECT variant FROM recsys.variant WHERE experiment_id = " INT64_FORMAT " lists them.", e->id)));
+	return NULL;
 }
 
 /* The override of a unit in one of these experiments. */
@@ -370,9 +369,9 @@ overridden(Assigner *a, text *unit)
 	{
 		found = a->noverrides == 0 ? NULL :
 			bsearch(&key, a->override, a->noverrides, sizeof(Override), compare_units);
-		if (found != NULL)
-			find_arm(a->e, text_to_cstring(found->variant));
-		return found ? found->variant : NULL;
+		if (found == NULL || find_arm(a->e, text_to_cstring(found->variant)) == NULL)
+			return NULL;
+		return found->variant;
 	}
 	SPI_connect();
 	level = rs_search_path_push();

@@ -5,6 +5,11 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_sample_r
 COMMENT ON FUNCTION recsys.sample_ratio_p(int8[], float8[]) IS
 'probability that units would fall into arms this far or farther from the expected ratio (any scale), by Pearson''s chi-square; below .001 do not trust the experiment (Fabijan et al., KDD 2019)';
 
+CREATE FUNCTION recsys.sequential_sample_ratio_p(observed int8[], expected float8[], concentration float8 DEFAULT 100) RETURNS float8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_sequential_sample_ratio_p';
+COMMENT ON FUNCTION recsys.sequential_sample_ratio_p(int8[], float8[], float8) IS
+'the same check for counts that are looked at as often as one likes: the probability that this, or the smallest of all looks, is ever at most alpha is at most alpha where units fall by the expected ratio; 1 / BF, at most 1, BF = G(c) / G(c + N) * product of G(c t + x) / (G(c t) t^x) over the arms, G the gamma function, t an arm''s share of expected, x its units, N all units, c the concentration of the Dirichlet prior around the ratio: the larger, the smaller the deviations that it is best at, and the later they are found; 100 suits 1000 to a million units (Lindon and Malek, NeurIPS 2022, arXiv 2011.03567)';
+
 CREATE FUNCTION recsys.two_proportions(successes_a int8, n_a int8, successes_b int8, n_b int8, alpha float8 DEFAULT 0.05,
 	OUT difference float8, OUT z float8, OUT p_value float8, OUT lower float8, OUT upper float8)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_two_proportions';

@@ -51,7 +51,7 @@ COMMENT ON COLUMN recsys.experiment.created_at IS 'when it was made';
 COMMENT ON COLUMN recsys.experiment.started_at IS 'when it began to assign units';
 COMMENT ON COLUMN recsys.experiment.stopped_at IS 'when it ceased to';
 COMMENT ON COLUMN recsys.experiment.decided_at IS 'when its verdict became final';
-COMMENT ON COLUMN recsys.experiment.verdict IS 'ship, do not ship, keep running, or invalid: and why; of the latest report, final once decided';
+COMMENT ON COLUMN recsys.experiment.verdict IS 'ship, do not ship, keep running, keep waiting (for the windows of a stopped one to close), or invalid: and why; of the latest report, final once decided';
 COMMENT ON COLUMN recsys.experiment.reason IS 'why, in a sentence';
 
 CREATE TABLE recsys.variant (
@@ -90,6 +90,7 @@ CREATE TABLE recsys.experiment_result (
 	upper float8,
 	p_value float8,
 	sample_ratio_p float8,
+	open_units int8 NOT NULL DEFAULT 0,
 	PRIMARY KEY (experiment_id, computed_at, variant, metric),
 	FOREIGN KEY (experiment_id, recommender) REFERENCES recsys.experiment (experiment_id, recommender) ON DELETE CASCADE
 );
@@ -101,14 +102,15 @@ COMMENT ON COLUMN recsys.experiment_result.variant IS 'the arm';
 COMMENT ON COLUMN recsys.experiment_result.metric IS 'the metric';
 COMMENT ON COLUMN recsys.experiment_result.recommender IS 'the recommender';
 COMMENT ON COLUMN recsys.experiment_result.role IS 'primary (decides), guardrail (must not become worse) or secondary';
-COMMENT ON COLUMN recsys.experiment_result.units IS 'units of the arm that the metric could be taken of';
+COMMENT ON COLUMN recsys.experiment_result.units IS 'units of the arm that the metric could be taken of, their window closed';
 COMMENT ON COLUMN recsys.experiment_result.mean IS 'mean over the units, or ratio of two means';
 COMMENT ON COLUMN recsys.experiment_result.difference IS 'to the control, adjusted for the time before the experiment where that is done; NULL of the control';
 COMMENT ON COLUMN recsys.experiment_result.lift IS 'the difference over the control''s mean';
 COMMENT ON COLUMN recsys.experiment_result.lower IS 'lower end of the difference''s interval, which holds however often one looks; NULL while there are too few units';
 COMMENT ON COLUMN recsys.experiment_result.upper IS 'upper end';
 COMMENT ON COLUMN recsys.experiment_result.p_value IS 'p-value of no difference, of the same kind';
-COMMENT ON COLUMN recsys.experiment_result.sample_ratio_p IS 'probability that units fall into the arms so far from the weights by chance; below 0.001 something is broken';
+COMMENT ON COLUMN recsys.experiment_result.sample_ratio_p IS 'probability that units fall into the arms so far from the weights by chance, at any look: of those assigned and of those with an exposure; below 0.01, as it is of one sound experiment in a hundred at most, the test is called invalid';
+COMMENT ON COLUMN recsys.experiment_result.open_units IS 'units that the metric leaves out yet, since their window is open; of click-through units with such an exposure';
 
 DO $$
 DECLARE
@@ -144,7 +146,7 @@ BEGIN
 	EXECUTE format('CREATE TABLE %I.experiment_override (experiment_id int8, unit text, variant text NOT NULL, PRIMARY KEY (experiment_id, unit))', recommender);
 	EXECUTE format('CREATE INDEX ON %I.experiment_override (unit)', recommender);
 	EXECUTE format('COMMENT ON TABLE %I.experiment_override IS %L', recommender,
-		'arms given by hand, to try them out; they beat the hash and the traffic, and reports leave these units out; rows may be written by hand');
+		'arms given by hand, to try them out; they beat the hash and the traffic, and reports leave these units out; rows may be written by hand; one that names an arm that there is not is passed over, and reports say so');
 	FOR c IN SELECT * FROM jsonb_each_text('{"experiment_id": "the experiment", "unit": "the user id as text, or session: and the id of the session", "variant": "the arm"}') LOOP
 		EXECUTE format('COMMENT ON COLUMN %I.experiment_override.%I IS %L', recommender, c.key, c.value);
 	END LOOP;

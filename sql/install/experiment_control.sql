@@ -70,10 +70,10 @@ COMMENT ON FUNCTION recsys._check_not_tested(name, name) IS '55006 while a polic
 CREATE FUNCTION recsys._default_experiment_settings() RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT '{"metrics": {}, "lower_is_better": [], "retention": [[1, 7], [8, 14]], "cuped": true, "pre_days": 28, "winsorize": null}'::pg_catalog.jsonb;
+	SELECT '{"metrics": {}, "lower_is_better": [], "sessions": [], "margins": {}, "retention": [[1, 7], [8, 14]], "cuped": true, "pre_days": 28, "winsorize": null}'::pg_catalog.jsonb;
 END;
 COMMENT ON FUNCTION recsys._default_experiment_settings() IS
-'settings of an experiment: own metrics (name to query), those of them of which less is better, day windows of retention, whether and from how many days before the exposure metrics are adjusted, the quantile of the values above 0 that they are cut down to';
+'settings of an experiment: own metrics (name to query), those of them of which less is better, those that count sessions too, the share of the control''s mean that a guardrail may be worse by, day windows of retention, whether and from how many days before the exposure metrics are adjusted, the quantile of the values above 0 that they are cut down to';
 
 CREATE FUNCTION recsys._check_experiment_settings(settings jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -108,10 +108,20 @@ BEGIN
 			RAISE EXCEPTION 'metric "%" is %, must be a query in a string', m.key, m.value USING ERRCODE = '22023';
 		END IF;
 	END LOOP;
-	IF jsonb_typeof(settings -> 'lower_is_better') <> 'array' OR EXISTS (SELECT FROM jsonb_array_elements_text(settings -> 'lower_is_better') l
-		WHERE NOT settings -> 'metrics' ? l) THEN
-		RAISE EXCEPTION 'setting "lower_is_better" is %, must be an array of names of "metrics"', settings -> 'lower_is_better' USING ERRCODE = '22023';
+	FOR m IN SELECT * FROM unnest('{lower_is_better,sessions}'::text[]) l (key) LOOP
+		IF jsonb_typeof(settings -> m.key) <> 'array' OR EXISTS (SELECT FROM jsonb_array_elements_text(settings -> m.key) l WHERE NOT settings -> 'metrics' ? l) THEN
+			RAISE EXCEPTION 'setting "%" is %, must be an array of names of "metrics"', m.key, settings -> m.key USING ERRCODE = '22023';
+		END IF;
+	END LOOP;
+	IF jsonb_typeof(settings -> 'margins') <> 'object' THEN
+		RAISE EXCEPTION 'setting "margins" is %, must be an object of numbers by guardrail', settings -> 'margins' USING ERRCODE = '22023';
 	END IF;
+	FOR m IN SELECT * FROM jsonb_object_keys(settings -> 'margins') k (key) ORDER BY 1 LOOP
+		PERFORM recsys._check_number(settings -> 'margins', m.key, 1e-6, 1, false);
+		IF jsonb_typeof(settings -> 'margins' -> m.key) = 'null' THEN
+			RAISE EXCEPTION 'the margin of "%" must not be null', m.key USING ERRCODE = '22023', HINT = 'A guardrail without a margin must not be surely worse.';
+		END IF;
+	END LOOP;
 END $$;
 COMMENT ON FUNCTION recsys._check_experiment_settings(jsonb) IS 'raises 22023 for settings of an experiment that cannot be';
 
@@ -147,6 +157,11 @@ BEGIN
 				USING ERRCODE = '22023', HINT = 'It says what lists are like, not how people take them.';
 		END IF;
 	END LOOP;
+	SELECT min(k) INTO m FROM jsonb_object_keys(e.settings -> 'margins') k WHERE k <> ALL (e.guardrails);
+	IF m IS NOT NULL THEN
+		RAISE EXCEPTION 'a margin is given for "%", which is no guardrail', m USING ERRCODE = '22023',
+			HINT = format('guardrails => ''{%s}'' makes it one.', array_to_string(e.guardrails || m, ','));
+	END IF;
 	IF timeless THEN
 		RAISE EXCEPTION 'recommender "%" has no time_column: what came after an exposure cannot be told', recommender
 			USING ERRCODE = '55000', HINT = format('SELECT recsys.alter_recommender(%L, time_column => ...) names one.', recommender);
@@ -242,7 +257,7 @@ BEGIN
 	RETURN e.experiment_id;
 END $$;
 COMMENT ON FUNCTION recsys.create_experiment(name, name, jsonb, float8, text, text[], interval, float8, float8, int, jsonb) IS
-'drafts an A/B test between policies and returns its id; variants: [{"variant": "control", "policy": "popularity", "weight": 1, "control": true}, ...], policy external is the list that the app makes by itself; traffic: share of units; attribution: so long after the first exposure what a unit does counts; minimum_effect: smallest relative lift that matters; settings: metrics of one''s own, retention, cuped, winsorize';
+'drafts an A/B test between policies and returns its id; variants: [{"variant": "control", "policy": "popularity", "weight": 1, "control": true}, ...], policy external is the list that the app makes by itself; traffic: share of units; attribution: so long after the first exposure what a unit does counts; minimum_effect: smallest relative lift that matters; settings: metrics of one''s own, margins of guardrails, retention, cuped, winsorize';
 
 CREATE FUNCTION recsys.drop_experiment(recommender name, experiment name) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -353,6 +368,19 @@ END $$;
 COMMENT ON FUNCTION recsys.stop_experiment(name, name) IS
 'ends the assignment of units, and frees the traffic; what they do goes on to be counted until their attribution ends';
 
+CREATE FUNCTION recsys._decide(e recsys.experiment, verdict text, reason text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	-- the instant of the report that was made now, by which its rows are found
+	at timestamptz := greatest(now(), e.started_at, e.stopped_at);
+BEGIN
+	UPDATE recsys.experiment x SET state = 'decided', stopped_at = coalesce(x.stopped_at, at), decided_at = at, verdict = verdict, reason = reason
+	WHERE x.experiment_id = e.experiment_id;
+END $$;
+COMMENT ON FUNCTION recsys._decide(recsys.experiment, text, text) IS
+'makes the verdict that a report has given in this transaction final; an experiment that runs ends with it';
+
 CREATE FUNCTION recsys.decide_experiment(recommender name, experiment name) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -360,10 +388,12 @@ DECLARE
 	e recsys.experiment := recsys._lock_experiment(recommender, experiment, '{stopped}', 'decided');
 BEGIN
 	SELECT r.verdict, r.reason INTO e.verdict, e.reason FROM recsys.experiment_report(recommender, experiment) r LIMIT 1;
-	-- the instant of that report, by which its rows are found
-	UPDATE recsys.experiment x SET state = 'decided', decided_at = greatest(now(), e.started_at, e.stopped_at), verdict = e.verdict, reason = e.reason
-	WHERE x.experiment_id = e.experiment_id;
+	IF e.verdict = 'keep waiting' THEN
+		RAISE EXCEPTION 'experiment "%" cannot be decided yet: windows are open', experiment USING ERRCODE = '55000',
+			DETAIL = e.reason, HINT = 'What these units do may decide it; a stopped experiment can wait, and takes no traffic.';
+	END IF;
+	PERFORM recsys._decide(e, e.verdict, e.reason);
 	RETURN e.verdict;
 END $$;
 COMMENT ON FUNCTION recsys.decide_experiment(name, name) IS
-'makes the verdict of a stopped experiment final, and returns it';
+'makes the verdict of a stopped experiment final, and returns it; 55000 while it is keep waiting';

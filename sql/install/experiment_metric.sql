@@ -5,10 +5,14 @@
  * A unit counts once, in the arm of its first exposure (intention to treat):
  * x is its value, or numerator; y its covariate from before the exposure, or
  * denominator.  NULL: the metric cannot be taken of this unit.
+ *
+ * A unit counts when its window has closed, so that its value is final: values
+ * that still grow would make an arm that only sells earlier look better, and
+ * an interval that holds at all looks rests on values that stay.
  * --------------------------------------------------------------------------- */
 
 CREATE FUNCTION recsys._experiment_metrics(e recsys.experiment)
-	RETURNS TABLE (metric text, role text, kind text, needs text, x text, y text, lower_is_better boolean)
+	RETURNS TABLE (metric text, role text, kind text, needs text, x text, y text, lower_is_better boolean, open_for interval)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	WITH built_in (n, metric, kind, needs, x, y, lower_is_better) AS (
@@ -19,31 +23,34 @@ BEGIN ATOMIC
 			'coalesce(a.conversions_before, 0)::float8', false),
 		(3, 'revenue', 'mean', 'act', 'CASE WHEN x.user_id IS NOT NULL THEN coalesce(a.revenue, 0) END',
 			'coalesce(a.revenue_before, 0)', false),
-		(4, 'click_through', 'ratio', 'shown', 'CASE WHEN x.user_id IS NOT NULL THEN s.clicks::float8 END', 's.exposures::float8', false),
+		(4, 'click_through', 'ratio', 'shown', 'CASE WHEN x.user_id IS NOT NULL AND s.settled > 0 THEN s.clicks::float8 END', 's.settled::float8', false),
 		(6, 'coverage', 'items', 'shown', 'NULL::float8', 'NULL::float8', false),
 		(7, 'novelty', 'ratio', 'shown', 's.novelty', 's.known::float8', false),
 		(8, 'latency', 'ratio', '', 'x.milliseconds', 'x.requests::float8', true),
 		(9, 'fallback_share', 'ratio', 'shown', 's.fallback::float8', 's.exposures::float8', true)
-	), every (n, metric, kind, needs, x, y, lower_is_better) AS (
-		SELECT b.n, b.metric, b.kind, b.needs, b.x, CASE WHEN b.kind <> 'mean' OR (e.settings ->> 'cuped')::boolean THEN b.y END, b.lower_is_better
+	), every (n, metric, kind, needs, x, y, lower_is_better, seconds) AS (
+		SELECT b.n, b.metric, b.kind, b.needs, b.x, CASE WHEN b.kind <> 'mean' OR (e.settings ->> 'cuped')::boolean THEN b.y END, b.lower_is_better,
+			CASE WHEN b.needs = 'act' OR b.metric = 'click_through' THEN e.attribution_seconds END
 		FROM built_in b
 		UNION ALL
 		SELECT 5, pg_catalog.format('retention_%s_%s', w.w ->> 0, w.w ->> 1), 'mean', 'act',
-			pg_catalog.format('CASE WHEN x.user_id IS NOT NULL AND x.exposed_at + interval ''%s days'' <= x.seen_until THEN coalesce(a.active_%s_%s, false)::int::float8 END',
-				(w.w ->> 1)::int + 1, w.w ->> 0, w.w ->> 1), NULL, false
+			pg_catalog.format('CASE WHEN x.user_id IS NOT NULL THEN coalesce(a.active_%s_%s, false)::int::float8 END', w.w ->> 0, w.w ->> 1),
+			NULL, false, ((w.w ->> 1)::int + 1) * 86400
 		FROM pg_catalog.jsonb_array_elements(e.settings -> 'retention') w (w)
 		UNION ALL
 		SELECT 10, m.m, 'mean', 'own',
-			pg_catalog.format('coalesce(own_%s.value, 0)', m.m), CASE WHEN (e.settings ->> 'cuped')::boolean THEN pg_catalog.format('coalesce(own_%s.before, 0)', m.m) END,
-			e.settings -> 'lower_is_better' ? m.m
+			pg_catalog.format(CASE WHEN e.settings -> 'sessions' ? m.m THEN 'coalesce(own_%s.value, 0)'
+				ELSE 'CASE WHEN x.user_id IS NOT NULL THEN coalesce(own_%s.value, 0) END' END, m.m),
+			CASE WHEN (e.settings ->> 'cuped')::boolean THEN pg_catalog.format('coalesce(own_%s.before, 0)', m.m) END,
+			e.settings -> 'lower_is_better' ? m.m, e.attribution_seconds
 		FROM pg_catalog.jsonb_object_keys(e.settings -> 'metrics') m (m)
 	)
 	SELECT v.metric, CASE WHEN v.metric = e.primary_metric THEN 'primary' WHEN v.metric = ANY (e.guardrails) THEN 'guardrail' ELSE 'secondary' END,
-		v.kind, v.needs, v.x, v.y, v.lower_is_better
+		v.kind, v.needs, v.x, v.y, v.lower_is_better, v.seconds * interval '1 second'
 	FROM every v ORDER BY v.n, v.metric COLLATE "C";
 END;
 COMMENT ON FUNCTION recsys._experiment_metrics(recsys.experiment) IS
-'the metrics of an experiment with their SQL over one unit: x exposed, a act, s shown, own_NAME';
+'the metrics of an experiment with their SQL over one unit: x exposed, a act, s shown, own_NAME; open_for: so long after the exposure the value can change, NULL where it has no window';
 
 /* ---- the pieces of the query ---- */
 
@@ -127,7 +134,9 @@ BEGIN
 	FROM exposed x JOIN %1$I.interaction i ON i.user_id = x.user_id AND i.interacted_at >= x.exposed_at
 	WHERE i.positive AND i.interacted_at >= %2$L AND i.interacted_at < %4$L),
 shown AS MATERIALIZED (
-	SELECT x.n, bit_or(x.arm) AS arms, count(*) AS exposures, count(c.at) AS clicks,
+	SELECT x.n, bit_or(x.arm) AS arms, count(*) AS exposures,
+		count(*) FILTER (WHERE e.requested_at + %5$L::interval <= %4$L) AS settled,
+		count(c.at) FILTER (WHERE e.requested_at + %5$L::interval <= %4$L) AS clicks,
 		count(*) FILTER (WHERE e.source = 'popularity') AS fallback,
 		sum(p.bits) AS novelty, count(p.bits) AS known
 	FROM exposed x JOIN %1$I.exposure e ON coalesce(e.unit, '') = coalesce(x.unit, '') AND e.requested_at >= x.exposed_at
@@ -171,7 +180,10 @@ BEGIN
 			parts := parts || recsys._metric_own(m.metric, e.settings -> 'metrics' ->> m.metric);
 			joins := joins || format(' LEFT JOIN own_%1$s ON own_%1$s.unit = x.unit', m.metric);
 		END IF;
-		columns := columns || format(', %s AS x%s, %s AS y%s', m.x, m.n, coalesce(m.y, 'NULL::float8'), m.n);
+		columns := columns || format(CASE WHEN m.open_for IS NULL THEN ', %1$s AS x%3$s, %2$s AS y%3$s, false AS o%3$s'
+			WHEN m.kind = 'ratio' THEN ', %1$s AS x%3$s, %2$s AS y%3$s, x.user_id IS NOT NULL AND s.settled < s.exposures AS o%3$s'
+			ELSE ', CASE WHEN x.exposed_at + %4$L::interval <= x.seen_until THEN %1$s END AS x%3$s, %2$s AS y%3$s, x.exposed_at + %4$L::interval > x.seen_until AND (%1$s) IS NOT NULL AS o%3$s' END,
+			m.x, coalesce(m.y, 'NULL::float8'), m.n, m.open_for);
 		IF e.settings ->> 'winsorize' IS NOT NULL AND (m.metric IN ('items', 'revenue') OR m.needs = 'own') THEN
 			caps := caps || format(', (SELECT percentile_cont(%2$L::float8) WITHIN GROUP (ORDER BY w.x%1$s) FROM wide w WHERE w.x%1$s > 0) AS cap%1$s',
 				m.n, e.settings ->> 'winsorize');
@@ -180,22 +192,24 @@ BEGIN
 		ELSE
 			m.x := format('w.x%s', m.n);
 		END IF;
-		moments := moments || format(', count(%1$s), avg(%1$s), var_samp(%1$s), avg(w.y%2$s) FILTER (WHERE w.x%2$s IS NOT NULL), var_samp(w.y%2$s) FILTER (WHERE w.x%2$s IS NOT NULL), covar_samp(%1$s, w.y%2$s)',
+		moments := moments || format(', count(%1$s), avg(%1$s), var_samp(%1$s), avg(w.y%2$s) FILTER (WHERE w.x%2$s IS NOT NULL), var_samp(w.y%2$s) FILTER (WHERE w.x%2$s IS NOT NULL), covar_samp(%1$s, w.y%2$s), count(*) FILTER (WHERE w.o%2$s)',
 			m.x, m.n);
 	END LOOP;
 	RETURN format($q$WITH %s,
-wide AS MATERIALIZED (SELECT x.variant, x.arm, x.crossed%s FROM exposed x%s)
+wide AS MATERIALIZED (SELECT x.variant, x.arm, x.crossed, floor(extract(epoch FROM x.exposed_at - %L::timestamptz) / 86400)::int4 AS day, %s AS shown%s FROM exposed x%s),
+daily AS (SELECT w.variant, w.day, count(*) AS units, count(*) FILTER (WHERE w.shown) AS shown FROM wide w GROUP BY w.variant, w.day)
 SELECT w.variant, count(*), count(*) FILTER (WHERE w.crossed), %s, %s,
+	(SELECT jsonb_agg(jsonb_build_array(d.day, d.units, d.shown)) FROM daily d WHERE d.variant = w.variant),
 	ARRAY[%s]::float8[]
 FROM wide w%s
-GROUP BY w.variant$q$, array_to_string(parts, E',\n'), columns, joins,
+GROUP BY w.variant$q$, array_to_string(parts, E',\n'), since, CASE WHEN strpos(joins, ' shown ') > 0 THEN 's.n IS NOT NULL' ELSE 'false' END, columns, joins,
 		CASE WHEN strpos(joins, ' shown ') > 0 THEN '(SELECT count(*) FROM shown s WHERE s.n IS NULL AND s.arms & max(w.arm) <> 0)' ELSE '0::int8' END,
 		CASE WHEN strpos(joins, ' act ') > 0 THEN 'max(w.latest)' ELSE 'NULL::timestamptz' END,
 		substr(moments, 3),
 		CASE WHEN caps <> '' THEN format(' CROSS JOIN (SELECT %s) c', substr(caps, 3)) ELSE '' END);
 END $$;
 COMMENT ON FUNCTION recsys._experiment_query(recsys.experiment, text[], text, timestamptz, timestamptz, timestamptz) IS
-'the query that gives, for each arm: units, units seen in two arms, items shown, time of the latest interaction, and of each metric n, mean, variance, mean and variance of the other and covariance';
+'the query that gives, for each arm: units, units seen in two arms, items shown, time of the latest interaction, [day, units, units with an exposure] by days of the first exposure, and of each metric n, mean, variance, mean and variance of the other, covariance, and units with an open window';
 
 /* ---- power, from the past ---- */
 
@@ -264,7 +278,7 @@ BEGIN
 		recommender, since, until)) AS t (n int8);
 	SELECT t.units, t.moments INTO found FROM recsys._query_as_owner(recommender,
 		recsys._experiment_query(e, ARRAY[metric], recsys._past_exposed(e, since, until, logged), since, until, until + e.attribution_seconds * interval '1 second'))
-		AS t (variant text, units int8, crossed int8, items int8, latest timestamptz, moments float8[]);
+		AS t (variant text, units int8, crossed int8, items int8, latest timestamptz, days jsonb, moments float8[]);
 	m := found.moments;
 	units_per_day := coalesce(found.units, 0) * e.traffic / days;
 	note := format('%s of the %s days before %s', CASE WHEN logged THEN 'requests' ELSE 'users with an interaction' END, days, to_char(until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI"Z"'));

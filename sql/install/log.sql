@@ -152,7 +152,16 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	oldest timestamptz := now() - days * interval '1 day';
+	e record;
 BEGIN
+	-- an experiment that has not been decided is reported on from the log of all its days
+	SELECT x.experiment, x.started_at - interval '1 hour' AS since INTO e FROM recsys.experiment x
+	WHERE x.recommender = recommender AND x.state IN ('running', 'stopped') AND x.started_at - interval '1 hour' < oldest ORDER BY x.started_at LIMIT 1;
+	IF EXISTS (SELECT FROM recsys._partitions(recommender, parent) p WHERE p.until > e.since AND p.until <= oldest) THEN
+		RAISE NOTICE 'partitions of %.% past their % days are kept for experiment "%"', recommender, parent, days, e.experiment
+			USING HINT = format('Once it is decided they go: SELECT recsys.stop_experiment(%1$L, %2$L); SELECT recsys.decide_experiment(%1$L, %2$L);', recommender, e.experiment);
+	END IF;
+	oldest := least(oldest, e.since);
 	-- a partition that was moved to another schema is kept there by somebody
 	FOR partition IN SELECT p.partition FROM recsys._partitions(recommender, parent) p WHERE p.until <= oldest
 		AND EXISTS (SELECT FROM pg_class c WHERE c.relname = p.partition AND c.relispartition AND c.relnamespace = to_regnamespace(quote_ident(recommender)))
@@ -169,7 +178,7 @@ BEGIN
 	END LOOP;
 END $$;
 COMMENT ON FUNCTION recsys._drop_partitions(name, name, float8) IS
-'drops the partitions of months that ended so many days ago; with a NOTICE leaves what is in use';
+'drops the partitions of months that ended so many days ago; with a NOTICE leaves what is in use, or needed by an experiment that is not decided';
 
 CREATE FUNCTION recsys.maintain(recommender name) RETURNS TABLE (action text, partition name, rows int8)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
@@ -198,7 +207,7 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION recsys.maintain(name) IS
-'makes the partitions of SHOP.request and SHOP.exposure three months ahead, moves rows out of their DEFAULT partitions, drops months older than the settings request_days and exposure_days, and deletes runs with their evaluations older than run_days; returns what it did; retrain calls it';
+'makes the partitions of SHOP.request and SHOP.exposure three months ahead, moves rows out of their DEFAULT partitions, drops months older than the settings request_days and exposure_days unless an experiment that is not decided needs them, and deletes runs with their evaluations older than run_days; returns what it did; retrain calls it';
 
 CREATE FUNCTION recsys._serve(recommender name, for_user "any", session_id text, for_items "any", k int4, placement text, filter jsonb) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'recsys_serve';

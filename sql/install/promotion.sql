@@ -39,7 +39,7 @@ COMMENT ON COLUMN recsys.promotion.from_model_id IS 'the model that was live';
 COMMENT ON COLUMN recsys.promotion.to_policy IS 'the policy that went live';
 COMMENT ON COLUMN recsys.promotion.to_version IS 'the version of it that the model was trained by';
 COMMENT ON COLUMN recsys.promotion.to_model_id IS 'the model that went live';
-COMMENT ON COLUMN recsys.promotion.experiment_id IS 'the experiment named to promote; NULL without one';
+COMMENT ON COLUMN recsys.promotion.experiment_id IS 'the experiment named to promote, which that decides; NULL without one';
 COMMENT ON COLUMN recsys.promotion.forced IS 'whether it went live without an experiment''s verdict, or against one';
 COMMENT ON COLUMN recsys.promotion.reason IS 'why, in words';
 COMMENT ON COLUMN recsys.promotion.by_role IS 'the role that did it';
@@ -234,6 +234,8 @@ DECLARE
 	m recsys.model;
 	why text := nullif(btrim(reason), '');
 	tested record;
+	e recsys.experiment;
+	id int8;
 	version int4;
 	hint text := format('SELECT recsys.promote(%L, %L, force => true, reason => ...) does it all the same, and records why.', recommender, policy);
 BEGIN
@@ -246,12 +248,15 @@ BEGIN
 			HINT = 'recsys.promotion keeps it: reason => ''the old list sold out''.';
 	END IF;
 	PERFORM recsys._current_version(recommender, policy);
+	IF experiment IS NOT NULL THEN
+		e := recsys._experiment(recommender, experiment);
+	END IF;
 	-- a verdict reads the log, which may take long: before the lock
 	IF NOT force THEN
-		SELECT c.experiment_id, c.version, c.reason INTO tested FROM recsys._check_promotion(recommender, policy, experiment) c;
+		SELECT c.experiment_id, c.version, 'ship' AS verdict, c.reason INTO tested FROM recsys._check_promotion(recommender, policy, experiment) c;
 	ELSE
-		SELECT (recsys._experiment(recommender, experiment)).experiment_id, NULL::int4 AS version, why AS reason INTO tested
-		WHERE experiment IS NOT NULL;
+		SELECT v.experiment_id, NULL::int4 AS version, v.verdict, format('%s; "%s" was promoted by force: %s', v.reason, policy, why) AS reason INTO tested
+		FROM (SELECT WHERE experiment IS NOT NULL) one, recsys._experiment_verdict(recommender, experiment) v;
 	END IF;
 	r := recsys._lock_live(recommender);
 	-- it may have been altered or dropped meanwhile
@@ -274,10 +279,14 @@ BEGIN
 			USING ERRCODE = '55000', HINT = hint;
 	END IF;
 	PERFORM recsys._share_model(recommender, m.model_id);
-	RETURN recsys._switch(r, m, 'promote', coalesce(why, tested.reason, format('experiment "%s"', experiment)), force, tested.experiment_id);
+	id := recsys._switch(r, m, 'promote', coalesce(why, tested.reason), force, tested.experiment_id);
+	IF experiment IS NOT NULL AND (recsys._experiment(recommender, experiment)).state <> 'decided' THEN
+		PERFORM recsys._decide(e, tested.verdict, tested.reason);
+	END IF;
+	RETURN id;
 END $$;
 COMMENT ON FUNCTION recsys.promote(name, name, name, boolean, text) IS
-'makes the newest model of a policy live, and the policy the one that retrain trains: by the verdict ship of an experiment for it, or by force with a reason; by force also a model of the live policy that was held back; returns promotion_id';
+'makes the newest model of a policy live, and the policy the one that retrain trains: by the verdict ship of an experiment for it, or by force with a reason; by force also a model of the live policy that was held back; ends the experiment that it names, with the verdict that it has; returns promotion_id';
 
 CREATE FUNCTION recsys._way_back(recommender name) RETURNS TABLE (step int4, promotion_id int8, before_id int8, policy name, model_id int8)
 LANGUAGE sql STABLE

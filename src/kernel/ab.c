@@ -184,6 +184,41 @@ rs_sample_ratio(const int64_t *observed, const double *expected, int n)
 	return rs_chi_square_upper(x, n - 1);
 }
 
+/*
+ * With alpha_i = concentration * theta_i, of a sequence with counts x_i:
+ *
+ *	  BF = G(sum alpha) / G(sum alpha + sum x) *
+ *		   product of G(alpha_i + x_i) / (G(alpha_i) theta_i^x_i)
+ *
+ * which is the product, unit by unit, of what the units so far foretold of it,
+ * (alpha_i + x_i) / (sum alpha + sum x), over theta_i: a martingale under theta.
+ */
+double
+rs_sequential_sample_ratio(const int64_t *observed, const double *expected, int n,
+						   double concentration)
+{
+	double		units = 0;
+	double		weights = 0;
+	double		log_factor;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		units += observed[i];
+		weights += expected[i];
+	}
+	log_factor = lgamma(concentration) - lgamma(concentration + units);
+	for (i = 0; i < n; i++)
+	{
+		double		theta = expected[i] / weights;
+		double		prior = concentration * theta;
+
+		if (observed[i] > 0)
+			log_factor += lgamma(prior + observed[i]) - lgamma(prior) - observed[i] * log(theta);
+	}
+	return log_factor > 0 ? exp(-log_factor) : 1;
+}
+
 /* What follows from a difference and its standard error. */
 static void
 conclude(double difference, double standard_error, double df, double alpha,

@@ -2,7 +2,7 @@
  *
  * ab.h
  *	  Statistics of A/B tests: two arms compared from their sums, and the
- *	  sample-ratio check.
+ *	  sample-ratio checks.
  *
  * A difference is always b minus a; a is the control.  alpha: 1 - confidence of
  * the interval, in (0,1).
@@ -51,6 +51,16 @@ extern double rs_student_quantile(double p, double df);
  * Fabijan et al., KDD 2019.
  */
 extern double rs_sample_ratio(const int64_t *observed, const double *expected, int n);
+
+/*
+ * The same question, asked as often as one likes: 1 / Bayes factor, at most 1,
+ * of a Dirichlet prior with mean expected and this concentration (> 0) against
+ * expected itself.  The probability that it is ever at most alpha is at most
+ * alpha, and so it is of its smallest value so far.  Lindon & Malek,
+ * "Anytime-valid inference for multinomial count data", NeurIPS 2022.
+ */
+extern double rs_sequential_sample_ratio(const int64_t *observed, const double *expected,
+										 int n, double concentration);
 
 /*
  * Two proportions of na, nb > 0 units: the test by the pooled variance, the

@@ -73,6 +73,7 @@ BEGIN
 	FROM generate_series(number * 100000::int8, number * 100000::int8 + (units * d.size)::int8 - 1) u (u), recsys.assign('simulation', name, u.u::text) v (variant);
 	INSERT INTO simulation.request SELECT u.at, gen_random_uuid(), u.u::text, u.u, false, 'home', 10, NULL, 'popularity', 1, 1, 1, 'none', id, u.variant, '{}', '{}', '{}', 10, 1, 0, 0
 	FROM unit u WHERE NOT (u.variant = 'first' AND random() < d.lost);
+	INSERT INTO simulation.exposure SELECT q.requested_at, q.request_id, q.unit, 1, q.user_id, 1, 1, 1, 1, 0, 'popularity', 1, '{}' FROM simulation.request q;
 	INSERT INTO sim.event SELECT u.u, 1, u.at - random() * interval '7 days' FROM unit u WHERE u.before;
 	INSERT INTO sim.event SELECT u.u, 2, u.at + random() * CASE WHEN d.open THEN interval '7 days' ELSE '1 hour' END FROM unit u
 	WHERE random() < control * (1 + u.lift) * CASE WHEN u.before THEN 3 ELSE 0.5 END;
@@ -107,7 +108,7 @@ BEGIN
 		END;
 	END LOOP;
 	INSERT INTO simulated SELECT s.*;
-	TRUNCATE simulation.request, sim.event;
+	TRUNCATE simulation.request, simulation.exposure, sim.event;
 END $$;
 
 -- a row for each to run, the kinds in turn; each in its own transaction

@@ -56,6 +56,95 @@ test_sample_ratio(void)
 	CHECK(rs_sample_ratio(none, even, 2) == 1);
 }
 
+/* What the units so far foretell of each next one, over what should be. */
+static double
+by_units(const int *arm, int n, const double *theta, double concentration)
+{
+	double		seen[3] = {0};
+	double		factor = 1;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		factor *= (concentration * theta[arm[i]] + seen[arm[i]]) / (concentration + i) / theta[arm[i]];
+		seen[arm[i]]++;
+	}
+	return factor;
+}
+
+/*
+ * The product unit by unit, in any order; and, its mean being 1 where units
+ * fall as they should, 1 / factor is below alpha at any of many looks in no more
+ * than a share alpha of sequences, where a test for one look is in most.
+ */
+static void
+test_sequential_sample_ratio(void)
+{
+	enum {SEQUENCES = 2000, UNITS = 2000};
+	static const int arm[] = {0, 0, 2, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0};
+	static const int64_t counts[] = {16, 1, 3};
+	static const double weights[] = {3, 6, 3};
+	static const double theta[] = {.25, .5, .25};
+	static const int64_t none[] = {0, 0, 0};
+	static const int64_t many[] = {1010000000, 1990000000, 1000000000};
+	static const double thirds[] = {1, 2};
+	double		mean = 0;
+	double		choose = 1;
+	int			found = 0;
+	int			single = 0;
+	int			broken = 0;
+	int			s;
+
+	CHECK(near(rs_sequential_sample_ratio(counts, weights, 3, 7), 1 / by_units(arm, 20, theta, 7), 1e-12));
+	CHECK(rs_sequential_sample_ratio(none, weights, 3, 7) == 1);
+	CHECK(rs_sequential_sample_ratio(many, weights, 3, 100) < 1e-9);
+
+	/* its mean over all sequences of 12 units, where it is above 1 and where not */
+	for (s = 0; s <= 12; s++)
+	{
+		int			sequence[12];
+		double		factor;
+		int64_t		split[2] = {s, 12 - s};
+		double		p = rs_sequential_sample_ratio(split, thirds, 2, .5);
+		int			i;
+
+		for (i = 0; i < 12; i++)
+			sequence[i] = i >= s;
+		factor = by_units(sequence, 12, (const double[]) {1 / 3., 2 / 3.}, .5);
+		CHECK(near(p, factor > 1 ? 1 / factor : 1, 1e-12));
+		mean += choose * pow(1 / 3., s) * pow(2 / 3., 12 - s) * factor;
+		choose = choose * (12 - s) / (s + 1);
+	}
+	CHECK(near(mean, 1, 1e-12));
+
+	for (s = 0; s < SEQUENCES; s++)
+	{
+		int64_t		split[2] = {0, 0};
+		int64_t		lossy[2] = {0, 0};
+		double		least = 1;
+		double		least_single = 1;
+		int			n;
+
+		for (n = 0; n < UNITS; n++)
+		{
+			uint64_t	bits = random_bits();
+			int			which = (bits >> 40) % 3 > 0;
+
+			split[which]++;
+			if (which == 0 || bits % 8 > 0)
+				lossy[which]++;
+			least = fmin(least, rs_sequential_sample_ratio(split, thirds, 2, 100));
+			least_single = fmin(least_single, rs_sample_ratio(split, thirds, 2));
+		}
+		found += least < .05;
+		single += least_single < .05;
+		broken += rs_sequential_sample_ratio(lossy, thirds, 2, 100) < .001;
+	}
+	CHECK(found <= .05 * SEQUENCES + 2 * sqrt(.05 * .95 * SEQUENCES));
+	CHECK(found > 0 && single > SEQUENCES / 3);
+	CHECK(broken > 0);
+}
+
 /* Newcombe, Statistics in Medicine 17 (1998), table II, a and h. */
 static void
 test_two_proportions(void)
@@ -220,6 +309,7 @@ main(void)
 {
 	test_distributions();
 	test_sample_ratio();
+	test_sequential_sample_ratio();
 	test_two_proportions();
 	test_welch();
 	test_ratio();

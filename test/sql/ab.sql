@@ -6,6 +6,23 @@ SET extra_float_digits = -6;
 SELECT round(sample_ratio_p('{821588,815482}', '{1,1}')::numeric, 7) AS srm,
 	sample_ratio_p('{90,60,50}', '{2,1,1}') AS three, exp(-1.5::float8) AS by_hand,
 	sample_ratio_p('{0,0}', '{.5,.5}') AS nobody, sample_ratio_p(NULL, '{1,1}') IS NULL AS unknown;
+-- Lindon and Malek (2022), by hand: what the units so far foretell of each next one, over what should be
+WITH unit AS (
+	SELECT n, (n % 6 = 0)::int AS arm FROM generate_series(1, 90) n
+), foretold AS (
+	SELECT (10 * 0.5 + count(*) OVER (PARTITION BY arm ORDER BY n) - 1) / (10 + n - 1) AS p FROM unit
+)
+SELECT round((1 / exp(sum(ln(p / 0.5))))::numeric, 15) = round(sequential_sample_ratio_p('{75,15}', '{1,1}', 10)::numeric, 15) AS by_hand,
+	sequential_sample_ratio_p('{75,15}', '{1,1}', 10) AS p, sequential_sample_ratio_p('{0,0,0}', '{1,2,3}') AS nobody, sequential_sample_ratio_p('{50,51}', '{.5,.5}') AS even,
+	sequential_sample_ratio_p('{821588,815482}', '{1,1}') AS later FROM foretold;
+-- looked at after every unit of 400 experiments with arms one to two, at most a twentieth is ever below .05; the other check is in far more
+WITH unit AS (
+	SELECT e, n, count(*) FILTER (WHERE bucket('srm', e || '/' || n) < 1 / 3.0::float8) OVER (PARTITION BY e ORDER BY n) AS a FROM generate_series(1, 400) e, generate_series(1, 400) n
+), looked AS (
+	SELECT e, min(sequential_sample_ratio_p(ARRAY[a, n - a], '{1,2}')) AS p, min(sample_ratio_p(ARRAY[a, n - a], '{1,2}')) AS single FROM unit GROUP BY e
+)
+SELECT count(*) FILTER (WHERE p < 0.05) <= 20 AS valid, count(*) FILTER (WHERE single < 0.05) > 100 AS inflated FROM looked;
+
 -- Newcombe (1998), table II: .0524 to .3339
 SELECT round(difference::numeric, 4) AS difference, round(lower::numeric, 4) AS lower, round(upper::numeric, 4) AS upper,
 	round(p_value::numeric, 6) AS p FROM two_proportions(48, 80, 56, 70);
@@ -49,6 +66,9 @@ SELECT sample_ratio_p('{1}', '{1}');
 SELECT sample_ratio_p('{1,-2}', '{1,1}');
 SELECT sample_ratio_p('{1,2}', '{1,0}');
 SELECT sample_ratio_p('{1,NULL}', '{1,1}');
+SELECT sequential_sample_ratio_p('{1,2}', '{1}');
+SELECT sequential_sample_ratio_p('{1,2}', '{1,1}', 0);
+SELECT sequential_sample_ratio_p('{1,2}', '{1,1}', 'NaN');
 SELECT * FROM two_proportions(5, 4, 1, 4);
 SELECT * FROM two_proportions(1, 0, 1, 4);
 SELECT * FROM two_proportions(1, 4, 1, 4, 1);

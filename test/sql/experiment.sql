@@ -55,6 +55,11 @@ SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"metrics": {"joy
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"metrics": {"joy": "SELECT unit FROM exposed"}}'); \echo :SQLSTATE
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"metrics": {"joy": "SELEKT"}}'); \echo :SQLSTATE
 SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"lower_is_better": ["joy"]}');
+SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"sessions": ["revenue"]}');
+SELECT recsys.create_experiment('ab', 'e', :arms, settings => '{"margins": ["latency"]}');
+SELECT recsys.create_experiment('ab', 'e', :arms, guardrails => '{latency}', settings => '{"margins": {"latency": 0}}');
+SELECT recsys.create_experiment('ab', 'e', :arms, guardrails => '{latency}', settings => '{"margins": {"latency": null}}');
+SELECT recsys.create_experiment('ab', 'e', :arms, guardrails => '{latency}', settings => '{"margins": {"novelty": 0.1}}');
 SELECT count(*) AS experiments FROM recsys.experiment;
 
 -- drafts
@@ -130,15 +135,23 @@ BEGIN
 	RETURN seen;
 END $$;
 SELECT ab_follow(:'free');
-UPDATE ab.experiment_override SET variant = 'c' WHERE unit = :'free';
-\set VERBOSITY sqlstate
-SELECT recsys.assign('ab', 'two', :'free');
-\set VERBOSITY default
+-- one that names no arm is passed over, by serve too, and the report says so
+UPDATE ab.experiment_override SET variant = 'c';
+SELECT recsys.assign('ab', 'two', :'free') IS NULL AS hashed, recsys.assign('ab', 'two', :'inside') AS inside;
+BEGIN;
+SELECT count(variant) AS variants FROM ab.serve(:free, k => 1);
+SELECT variant FROM ab.serve(:inside, k => 1);
+SELECT DISTINCT verdict, reason LIKE '%; 2 overrides name no arm of it and are passed over' AS said FROM recsys.experiment_report('ab', 'two');
+ROLLBACK;
+UPDATE ab.experiment_override SET variant = 'a' WHERE unit = :'inside';
 UPDATE ab.experiment_override SET variant = 'b' WHERE unit = :'free';
 -- very many of them
 BEGIN;
-INSERT INTO ab.experiment_override SELECT :two, 'x' || u, 'a' FROM generate_series(1, 11000) u;
+INSERT INTO ab.experiment_override SELECT :two, 'x' || u, CASE WHEN u = 11000 THEN 'c' ELSE 'a' END FROM generate_series(1, 11000) u;
 SELECT count(*) FILTER (WHERE recsys.assign('ab', 'two', 'x' || u) = 'a') AS overridden, recsys.assign('ab', 'two', :'free') AS still FROM generate_series(1, 11000, 100) u;
+SELECT count(*) AS astray FROM generate_series(11000, 11000) u WHERE recsys.assign('ab', 'two', 'x' || u) IS DISTINCT FROM
+	(SELECT CASE WHEN recsys.bucket('ab', 'x' || u) BETWEEN e.traffic_from AND e.traffic_from + e.traffic THEN CASE WHEN recsys.bucket(e.salt, 'x' || u) < 0.25 THEN 'a' ELSE 'b' END END
+		FROM recsys.experiment e WHERE e.experiment = 'two');
 ROLLBACK;
 
 -- serve shows the arm's list
@@ -199,6 +212,12 @@ DROP ROLE regress_recsys_ab;
 SELECT recsys.stop_experiment('ab', 'two') IS NOT NULL AS stopped;
 SELECT recsys.stop_experiment('ab', 'two'); \echo :SQLSTATE
 SELECT count(*) AS rows, count(item_id) AS items, count(variant) AS variants FROM ab.serve(:external, k => 1) s;
+-- not while windows are open that could change it
+SELECT DISTINCT verdict, regexp_replace(reason, ' \d+ of .*planned units| by .*$', ' ..', 'g') AS reason, sum(open_units) OVER () > 0 AS open FROM recsys.experiment_report('ab', 'two') WHERE metric = 'conversion';
+\set VERBOSITY sqlstate
+SELECT recsys.decide_experiment('ab', 'two');
+\set VERBOSITY default
+UPDATE recsys.experiment SET attribution_seconds = 0.001 WHERE experiment = 'two';
 SELECT recsys.decide_experiment('ab', 'two');
 SELECT state, verdict, reason, decided_at IS NOT NULL AS decided FROM recsys.experiment WHERE experiment = 'two';
 SELECT recsys.decide_experiment('ab', 'two'); \echo :SQLSTATE

@@ -14,6 +14,8 @@ SELECT recsys.create_recommender('abr', 'abr_event', 'reader', 'book', 'at', 'pr
 	positives => '{"buy": {"owned": true}, "view": {"weight": 0.1}}', settings => '{"rules": {"bots": false}}', repeatable => true);
 SELECT recsys.alter_policy('abr', 'default', '{"factors": 2, "lambda": 0.1, "sweeps": 2}');
 CALL recsys.retrain('abr', evaluate => false);
+CALL recsys.retrain('abr', policy => 'popularity', evaluate => false);
+SELECT recsys.promote('abr', 'popularity', force => true, reason => 'what the shop has') > 0 AS promoted;
 SELECT recsys.create_experiment('abr', 'test', '[{"variant": "old", "policy": "popularity", "control": true}, {"variant": "new", "policy": "default"}]',
 	traffic => 1, minimum_effect => 0.1, minimum_days => 7, guardrails => '{latency,spend}', attribution => '3 days', settings => '{
 	"metrics": {"spend": "SELECT x.unit, sum(e.price) AS value FROM exposed x JOIN public.abr_event e ON e.reader = x.user_id AND e.at >= x.exposed_at AND e.at < x.until GROUP BY x.unit"},
@@ -78,6 +80,23 @@ SELECT count(*) AS stored FROM recsys.experiment_result;
 -- what came later is not known before; days count; immature units have no retention
 SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-01-30Z');
 SELECT variant, metric, units FROM recsys.experiment_report('abr', 'test', '2026-01-29 10:00Z') WHERE metric LIKE 'retention%' ORDER BY 1, 2;
+-- nor has who may still act within three days any other value: half of them count yet, by plain SQL
+SELECT r.variant, r.metric, r.units + r.open_units = (SELECT count(*) FROM abr_unit u WHERE u.variant = r.variant) AS all, r.units = count(*) AS units,
+	abs(r.mean - CASE r.metric WHEN 'conversion' THEN avg((u.bought > 0)::int) WHEN 'revenue' THEN avg(u.spent) WHEN 'spend' THEN avg(u.all_spent) END) < 1e-12 AS mean
+FROM recsys.experiment_report('abr', 'test', '2026-01-29 10:00Z') r JOIN abr_unit u ON u.variant = r.variant AND u.at <= '2026-01-26 10:00Z'
+WHERE r.metric IN ('conversion', 'revenue', 'spend') GROUP BY r.variant, r.metric, r.units, r.open_units, r.mean ORDER BY 1, 2;
+SELECT metric, sum(units) AS units, sum(open_units) AS open_units FROM recsys.experiment_report('abr', 'test', '2026-01-29 10:00Z') GROUP BY metric ORDER BY metric;
+SELECT r.variant, abs(r.mean - (SELECT count(*) FILTER (WHERE EXISTS (SELECT FROM abr_event e WHERE e.reader = x.user_id AND e.book = x.item_id AND e.at >= x.requested_at AND e.at < x.requested_at + interval '3 days'))::float8 / count(*)
+	FROM abr.exposure x JOIN abr_unit u ON u.reader = x.user_id WHERE u.variant = r.variant AND x.requested_at <= '2026-01-26 10:00Z')) < 1e-12 AS click_through
+FROM recsys.experiment_report('abr', 'test', '2026-01-29 10:00Z') r WHERE r.metric = 'click_through' ORDER BY 1;
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-01-29 10:00Z');
+-- stopped, it waits for them
+BEGIN;
+UPDATE recsys.experiment SET state = 'stopped', stopped_at = '2026-01-28Z', minimum_days = 0 WHERE experiment = 'test';
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-01-28 12:00Z');
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-01-29 10:00Z');
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-01-29 20:00Z');
+ROLLBACK;
 SELECT * FROM recsys.experiment_report('abr', 'test', '2025-01-29'); \echo :SQLSTATE
 SELECT * FROM recsys.experiment_report('abr', 'test', 'infinity'); \echo :SQLSTATE
 -- sequential: before any unit there is nothing to say
@@ -109,6 +128,14 @@ SET LOCAL datestyle = 'SQL, DMY';
 SET LOCAL extra_float_digits = -10;
 SELECT count(*) AS rows, count(*) FILTER (WHERE p IS NOT DISTINCT FROM r) AS same FROM abr_plain p JOIN recsys.experiment_report('abr', 'test', '2026-02-10Z'::timestamptz) r USING (variant, metric);
 ROLLBACK;
+-- of sessions own metrics count nothing, unless they say that they do
+BEGIN;
+UPDATE abr.request SET user_id = NULL WHERE user_id <= 40;
+SELECT sum(units) AS units FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') WHERE metric = 'spend';
+UPDATE recsys.experiment SET settings = settings || '{"sessions": ["spend"], "metrics": {"spend": "SELECT x.unit, sum(e.price) AS value FROM exposed x JOIN public.abr_event e ON e.reader::text = x.unit AND e.at >= x.exposed_at AND e.at < x.until GROUP BY x.unit"}}' WHERE experiment = 'test';
+SELECT r.variant, r.units = count(*) AS units, abs(r.mean - avg(u.all_spent)) < 1e-12 AS mean FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') r JOIN abr_unit u USING (variant)
+WHERE r.metric = 'spend' GROUP BY r.variant, r.units, r.mean ORDER BY 1;
+ROLLBACK;
 -- values without a mean
 BEGIN;
 UPDATE recsys.experiment SET settings = settings || '{"metrics": {"spend": "SELECT unit, ''NaN'' AS value FROM exposed"}}' WHERE experiment = 'test';
@@ -118,6 +145,37 @@ ROLLBACK;
 BEGIN;
 UPDATE abr.request SET milliseconds = CASE variant WHEN 'new' THEN 9 ELSE 3 END;
 SELECT lower, upper, p_value, verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') WHERE (variant, metric) = ('new', 'latency');
+ROLLBACK;
+
+-- a guardrail with a margin has to be shown to be within it
+BEGIN;
+UPDATE recsys.experiment SET settings = settings || '{"margins": {"latency": 0.05}}' WHERE experiment = 'test';
+SELECT DISTINCT r.verdict, (SELECT g.state FROM recsys._experiment_guardrails(e, (SELECT array_agg(x) FROM recsys.experiment_result x WHERE x.computed_at = '2026-02-10Z')) g WHERE g.metric = 'latency') AS latency
+FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') r, recsys.experiment e WHERE e.experiment = 'test';
+UPDATE recsys.experiment SET settings = settings || '{"margins": {"latency": 0.01}}' WHERE experiment = 'test';
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+UPDATE recsys.experiment SET state = 'stopped', stopped_at = '2026-02-05Z' WHERE experiment = 'test';
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+-- surely worse by less than the margin is borne
+UPDATE abr.request SET milliseconds = milliseconds + 0.5 WHERE variant = 'new';
+UPDATE recsys.experiment SET settings = settings || '{"margins": {"latency": 0.3}}' WHERE experiment = 'test';
+SELECT lower > 0 AS worse, verdict FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') WHERE (variant, metric) = ('new', 'latency');
+ROLLBACK;
+-- one of which nothing is known yet, or never will be, does not hold
+BEGIN;
+UPDATE recsys.experiment SET guardrails = '{retention_3_5}', minimum_days = 0 WHERE experiment = 'test';
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-01-30Z');
+UPDATE recsys.experiment SET state = 'stopped', stopped_at = '2026-01-29Z' WHERE experiment = 'test';
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-01-30Z');
+UPDATE recsys.experiment SET guardrails = '{novelty}' WHERE experiment = 'test';
+UPDATE abr.popularity SET users = 0;
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+ROLLBACK;
+-- one that is the same for everybody does
+BEGIN;
+UPDATE abr.exposure SET source = 'factor';
+UPDATE recsys.experiment SET guardrails = '{fallback_share}' WHERE experiment = 'test';
+SELECT mean, lower, upper, p_value, verdict FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') WHERE (variant, metric) = ('new', 'fallback_share');
 ROLLBACK;
 
 -- who has an override is no sample
@@ -142,6 +200,23 @@ ROLLBACK;
 -- an arm that loses units
 BEGIN;
 DELETE FROM abr.request WHERE variant = 'new' AND user_id % 5 = 0;
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+SELECT DISTINCT r.sample_ratio_p = 2 * recsys.sequential_sample_ratio_p(ARRAY[q.new, q.old], '{1,1}') AS twice FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') r,
+	(SELECT count(DISTINCT unit) FILTER (WHERE variant = 'new') AS new, count(DISTINCT unit) FILTER (WHERE variant = 'old') AS old FROM abr.request) q;
+ROLLBACK;
+-- or lost them in its first days only
+BEGIN;
+UPDATE abr.request SET requested_at = requested_at + interval '5 days' WHERE variant = 'old';
+UPDATE abr.exposure x SET requested_at = requested_at + interval '5 days' FROM abr_unit u WHERE u.reader = x.user_id AND u.variant = 'old';
+SELECT DISTINCT verdict FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+ROLLBACK;
+-- or whose units are not shown anything, all or some of them
+BEGIN;
+DELETE FROM abr.exposure x USING abr_unit u WHERE u.reader = x.user_id AND u.variant = 'new' AND u.reader % 5 = 0;
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+DELETE FROM abr.exposure x USING abr_unit u WHERE u.reader = x.user_id AND u.variant = 'new';
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+UPDATE recsys.variant SET policy = 'external', policy_version = 0 WHERE experiment_id = :id AND variant = 'new';
 SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
 ROLLBACK;
 -- the other way round the new one is worse
@@ -183,6 +258,28 @@ SELECT DISTINCT verdict FROM recsys.experiment_report('abr', 'test');
 ROLLBACK;
 SELECT count(*) - :stored AS more FROM recsys.experiment_result;
 
+-- promote ends the experiment that it cites, in its transaction
+BEGIN;
+SELECT recsys.promote('abr', 'default', 'test') > 0 AS promoted;
+SELECT p.to_policy, p.forced, p.reason = e.reason AS reason, e.state, e.verdict, e.stopped_at = e.decided_at AS stopped,
+	(SELECT count(*) FROM recsys.experiment_result r WHERE (r.experiment_id, r.computed_at) = (e.experiment_id, e.decided_at)) AS results
+FROM recsys.promotion p JOIN recsys.experiment e USING (experiment_id) WHERE e.experiment_id = :id;
+SELECT policy, verdict FROM recsys._experiment_verdict('abr', 'test');
+SELECT count(recsys.assign('abr', 'test', u::text)) AS assigned FROM generate_series(1, 100) u;
+ROLLBACK;
+BEGIN;
+UPDATE abr.request SET milliseconds = milliseconds + 5 WHERE variant = 'new';
+SELECT recsys.promote('abr', 'default', 'test', force => true, reason => 'latency is another team''s') > 0 AS promoted;
+SELECT p.forced, p.reason, e.state, e.verdict, e.reason AS decided FROM recsys.promotion p JOIN recsys.experiment e USING (experiment_id) WHERE e.experiment_id = :id;
+ROLLBACK;
+
+-- the log is kept for an experiment that is not decided
+SELECT recsys.alter_recommender('abr', settings => '{"request_days": 1, "exposure_days": 1}');
+SET client_min_messages = notice;
+SELECT action, partition, rows FROM recsys.maintain('abr') WHERE partition LIKE '%2026_01' ORDER BY 2;
+SET client_min_messages = warning;
+SELECT DISTINCT verdict FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+
 -- stopped and decided: the verdict stays, whatever comes
 SELECT recsys.stop_experiment('abr', 'test') IS NOT NULL AS stopped;
 SELECT recsys.decide_experiment('abr', 'test');
@@ -191,5 +288,6 @@ SELECT DISTINCT r.verdict FROM recsys.experiment e, recsys.experiment_report('ab
 SELECT policy, verdict, experiment_id = :id AS id FROM recsys._experiment_verdict('abr', 'test');
 SELECT DISTINCT verdict FROM recsys.experiment_report('abr', 'test');
 SELECT state, verdict FROM recsys.experiment WHERE experiment = 'test';
+SELECT action, partition, rows FROM recsys.maintain('abr') WHERE partition LIKE '%2026_01' ORDER BY 2;
 SELECT recsys.drop_recommender('abr');
 SELECT count(*) AS results FROM recsys.experiment_result;

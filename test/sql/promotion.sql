@@ -175,19 +175,15 @@ SELECT j.holds FROM recsys.model m, recsys._judge(:run, m) j WHERE m.model_id = 
 ROLLBACK;
 
 -- by an experiment: its verdict is ship, for this policy as it is
+SELECT recsys.create_experiment('promo', e, '[{"variant": "old", "policy": "default", "control": true}, {"variant": "new", "policy": "factors"}]', traffic => 0.1) > 0 AS created FROM unnest('{won,running}'::name[]) e;
+SELECT recsys.start_experiment('promo', e) > 0 AS planned, recsys.stop_experiment('promo', e) IS NOT NULL AS stopped FROM unnest('{won,running}'::name[]) e;
 BEGIN;
 CREATE OR REPLACE FUNCTION recsys._experiment_verdict(recommender name, experiment name)
 	RETURNS TABLE (policy name, verdict text, reason text, experiment_id int8) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN QUERY SELECT CASE WHEN experiment = 'won' THEN 'factors'::name END, CASE WHEN experiment = 'won' THEN 'ship' ELSE 'keep running' END,
-		CASE WHEN experiment = 'won' THEN 'conversion is up by 3.1 %' ELSE '5 of 14 days' END, -7::int8;
+		CASE WHEN experiment = 'won' THEN 'conversion is up by 3.1 %' ELSE '5 of 14 days' END, (SELECT e.experiment_id FROM recsys.experiment e WHERE e.experiment = $2);
 END $$;
-SET LOCAL session_replication_role = replica;	-- the other one has no row
-INSERT INTO recsys.experiment (experiment_id, recommender, experiment, state, salt, traffic, primary_metric, guardrails, attribution_seconds, alpha, minimum_days, settings)
-OVERRIDING SYSTEM VALUE VALUES (-7, 'promo', 'running', 'draft', '', 1, 'conversion', '{}', 1, 0.05, 1, '{}');
-INSERT INTO recsys.variant SELECT -7, v, 'promo', v, version, 0.5, v = 'default' FROM unnest('{default,factors}'::name[]) v
-	JOIN recsys.policy p ON p.policy = v AND p.recommender = 'promo' AND p.retired_at IS NULL;
-SET LOCAL session_replication_role = origin;
 SAVEPOINT s;
 SELECT recsys.promote('promo', 'factors', 'running');
 ROLLBACK TO s;
@@ -199,11 +195,13 @@ ROLLBACK TO s;
 SELECT recsys.promote('promo', 'default', force => true, reason => 'the one before') IS NOT NULL AS done;
 SELECT recsys.promote('promo', 'factors', 'won') IS NOT NULL AS done;
 EXECUTE live;
-SELECT kind, to_policy, experiment_id, forced, reason FROM recsys.promotion WHERE recommender = 'promo' ORDER BY promotion_id DESC LIMIT 1;
+SELECT p.kind, p.to_policy, e.experiment, p.forced, p.reason, e.state, e.verdict, e.reason AS decided FROM recsys.promotion p JOIN recsys.experiment e USING (experiment_id)
+WHERE p.recommender = 'promo' ORDER BY p.promotion_id DESC LIMIT 1;
 ROLLBACK TO s;
 -- against its verdict, by force
 SELECT recsys.promote('promo', 'factors', 'running', force => true, reason => 'cannot wait') IS NOT NULL AS done;
-SELECT kind, to_policy, experiment_id, forced, reason FROM recsys.promotion WHERE recommender = 'promo' ORDER BY promotion_id DESC LIMIT 1;
+SELECT p.kind, p.to_policy, e.experiment, p.forced, p.reason, e.state, e.verdict, e.reason AS decided FROM recsys.promotion p JOIN recsys.experiment e USING (experiment_id)
+WHERE p.recommender = 'promo' ORDER BY p.promotion_id DESC LIMIT 1;
 ROLLBACK TO s;
 -- altered after the test
 SELECT recsys.alter_policy('promo', 'factors', '{"sweeps": 1}') > 0 AS altered;
