@@ -31,7 +31,7 @@
 # and by name only, without a size:
 #	quality		how good the funnel's lists are beside tuned methods, on
 #				Online Retail, goodbooks and MovieLens; what each rule does
-#				to lists													9
+#				to lists													8
 #	experiments	500 simulated experiments with a known truth; a report on 10
 #				million exposures; assign									5
 #

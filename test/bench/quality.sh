@@ -55,7 +55,7 @@ quality_beside() {
 			of="FROM quality_pooled JOIN quality_question USING (question) WHERE (place, settings, chosen) = ($place, '$settings', 'test')"
 			question=$(sql "SELECT question $of")
 			[ -n "$question" ] || continue
-			note "$(sql "SELECT ahead $of")" "" "$question: $settings funnel ahead of the best, of 5" "" "" "" '>= 4'
+			note "$(sql "SELECT ahead $of")" "" "$question: $settings funnel ahead, of 5" "" "" "" '>= 4'
 			note "$(sql "SELECT lower $of")" "" "$question: $settings, difference, lower end" "" "" "" '>= 0'
 		done
 	done
