@@ -30,7 +30,8 @@
 #				and go, beside retrains; a model of a million items (small)	8
 # and by name only, without a size:
 #	quality		how good the funnel's lists are beside tuned methods, on
-#				Online Retail; what each rule does to lists					4
+#				Online Retail, goodbooks and MovieLens; what each rule does
+#				to lists													8
 #	experiments	1000 simulated experiments with a known truth: arms, weights,
 #				open windows; a report on 10 million exposures; assign		10
 #
@@ -47,6 +48,7 @@
 here=$PWD
 cd "$(dirname "$0")/../.." || exit 1
 . test/lib.sh
+. test/demo/read.sh
 . test/bench/tools.sh
 . test/bench/parts.sh
 . test/bench/serving.sh

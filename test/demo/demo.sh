@@ -6,7 +6,7 @@
 # NAME.sql makes the tables from standard input and creates the recommender,
 # retrain is called while its progress is shown, report.sql tells the result,
 # and NAME_after.sql, where there is one, what only this data can tell.
-# A further data set is one more NAME.sql and a line in read_data.
+# A further data set is one more NAME.sql and a line in read.sh.
 #
 # Environment: PG_CONFIG; DATA_DIR, the folder of the data sets; KEEP=1 keeps
 # the cluster; DEMO_SHOP, arguments of recsys.demo_shop; REPORT, the file that the
@@ -15,6 +15,7 @@
 here=$PWD
 cd "$(dirname "$0")/../.." || exit 1
 . test/lib.sh
+. test/demo/read.sh
 
 data=${1:-shop}
 : "${DATA_DIR:=data}"
@@ -43,24 +44,6 @@ if [ -n "${file:-}" ] && [ ! -r "$file" ]; then
 	*) die "$file is not there; DATA_DIR=... names the folder of the data sets" ;;
 	esac
 fi
-
-# what NAME.sql reads from its standard input
-read_data() {
-	case $name in
-	shop) : ;;
-	movielens) Rscript --vanilla test/demo/movielens.R ;;
-	goodbooks)
-		# two files, each to the end of its copy
-		for f in "$file" "${file%/*}/book.csv.gz"; do
-			gzip -dc "$f" | tr -d '\r'
-			say '\.'
-		done
-		;;
-	*)
-		case $file in *.gz) gzip -dc "$file" ;; *) cat "$file" ;; esac
-		;;
-	esac
-}
 
 case $name in
 shop) recommender=shop ;;
@@ -133,8 +116,8 @@ psql -X -q -d postgres -c 'CREATE DATABASE demo' 2>"$dir/errors" &&
 
 progress "load the data"
 load_began=$(ask -c "SELECT clock_timestamp()")
-case $name in file) columns=$(read_data 2>/dev/null | sh test/demo/columns.sh) || failed "$file: no rows" ;; esac
-read_data 2>"$dir/reader" | run_sql -v columns="${columns:-}" -v shop="${DEMO_SHOP:-}" \
+case $name in file) columns=$(read_data "$name" "${file:-}" 2>/dev/null | sh test/demo/columns.sh) || failed "$file: no rows" ;; esac
+read_data "$name" "${file:-}" 2>"$dir/reader" | run_sql -v columns="${columns:-}" -v shop="${DEMO_SHOP:-}" \
 	-v title="${file##*/}" -f test/demo/$name.sql >"$dir/load" 2>"$dir/errors" ||
 	failed "could not load the data"
 [ ! -s "$dir/reader" ] || cat "$dir/reader" >&2
