@@ -62,7 +62,7 @@ DECLARE
 	r recsys.recommender;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
-	-- a run that begins refers to the row, and need not wait
+	-- a lock on the key too would wait for every run that is writing a model, by its foreign key
 	SELECT d.* INTO r FROM recsys.recommender d WHERE d.recommender = recommender FOR NO KEY UPDATE;
 	RETURN r;
 END $$;

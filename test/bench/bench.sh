@@ -42,7 +42,7 @@
 #
 # The data come from generate.c, the peak from sgemm.c, both of this folder;
 # nearest.c searches a model's factors; tools.sh runs and notes, parts.sh,
-# serving.sh, quality.sh and judging.sh measure.  The server is a throwaway one
+# serving.sh, mixed.sh, quality.sh and judging.sh measure.  The server is a throwaway one
 # (test/lib.sh) and is removed with its folder in the end.
 
 here=$PWD
@@ -52,6 +52,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . test/bench/tools.sh
 . test/bench/parts.sh
 . test/bench/serving.sh
+. test/bench/mixed.sh
 . test/bench/quality.sh
 . test/bench/judging.sh
 

@@ -1,6 +1,6 @@
 # What serving costs, over the size's interactions (small: 40 thousand items)
 # and over a model of a million items.  Sourced by bench.sh; part_serving is the
-# part, the others are its chapters.
+# part, the others are its chapters, and mixed.sh has one more.
 
 SERVING_FACTORS=64
 SERVING_SECONDS=10				# of each run of pgbench
@@ -161,51 +161,6 @@ serving_first() {
 	done | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | sort -n >"$dir/sorted"
 	note "$(percentile 50)" ms "first call of a session, $2, median" "" "" "" "$3"
 	note "$(tail -1 "$dir/sorted")" ms "the slowest of 21"
-}
-
-# --- sessions, retrain and publishes at once ---
-
-# fails a transaction that gets a short list
-checked() { say "SELECT 1 / (count(*) = 10)::int FROM $shop.$1;"; }
-
-serving_mixed() {
-	before=$(sql "SELECT count(*) FROM recsys.model WHERE recommender = '$shop'")
-	sql "SELECT recsys.alter_policy('$shop', 'default', '{\"sweeps\": 1, \"neighbors\": 5}')" >/dev/null
-	# until the file is gone
-	touch "$dir/go"
-	while [ -f "$dir/go" ]; do
-		sql "CALL recsys.retrain('$shop', evaluate => false, memory => '$MEMORY')" || say failed >>"$dir/retrain_failed"
-	done &
-	trainer=$!
-	rm -f "$dir"/latency.*
-	printf '%s\n' "$(a_user)" "$(checked 'recommend(:u, 10)')" >"$dir/recommend.sql"
-	printf '%s\n' "$(an_item)" "$(checked 'recommend_for_items(ARRAY[:i::int8], 10)')" >"$dir/for_items.sql"
-	printf '%s\n' "$(a_user)" "$(checked 'serve(:u, k => 10)')" >"$dir/serve.sql"
-	printf '%s\n' "$(an_item)" "SELECT * FROM $shop.similar_items(:i, 10);" >"$dir/similar.sql"
-	status=0
-	PGOPTIONS='-c synchronous_commit=off' pgbench -n -M prepared -c $SESSIONS -j 2 -T 60 -l --log-prefix="$dir/latency" \
-		-f "$dir/recommend.sql@6" -f "$dir/for_items.sql@1" -f "$dir/serve.sql@2" -f "$dir/similar.sql@1" \
-		>"$dir/pgbench" 2>&1 || status=$?
-	rm "$dir/go"
-	wait $trainer || status=$?
-	[ $status -eq 0 ] && [ ! -f "$dir/retrain_failed" ] && ! grep -iq 'error\|abort' "$dir/pgbench" || { cat "$dir/pgbench" >&2; return 1; }
-	cat "$dir"/latency.* | awk '{ print $3 / 1000 }' | sort -n >"$dir/sorted"
-	note "$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$dir/pgbench")" calls/s "$SESSIONS sessions for 60 s beside retrains" "" "" "" ">= 1"
-	note "$(percentile 99)" ms "their p99" "$(percentile 50)" ms "their p50"
-	note "$(calc "$(sql "SELECT count(*) FROM recsys.model WHERE recommender = '$shop'") - $before")" models "published meanwhile, without an error" "" "" "" ">= 2"
-	serving_whole
-}
-
-# Every list that was logged comes from one model that was published when it was
-# made, and is what that model gives: by replay, for those whose model is kept.
-serving_whole() {
-	note "$(sql "SELECT count(*) FROM $shop.request q LEFT JOIN recsys.model m USING (model_id)
-		WHERE m.model_id IS NULL OR m.trained_at > q.requested_at OR q.rows <> 10")" requests "of a model not published, or short" "" "" "" '<= 0'
-	sql "CREATE TABLE $size.replayed AS SELECT q.request_id, q.model_id FROM $shop.request q
-		JOIN (SELECT DISTINCT model_id FROM $shop.popularity) m USING (model_id) ORDER BY md5(q.request_id::text) LIMIT 500"
-	note "$(sql "SELECT count(DISTINCT model_id) FROM $size.replayed")" models "kept, of 500 logged requests to replay" "" "" "" '>= 1'
-	note "$(sql "SELECT count(*) FROM $size.replayed q, recsys.replay('$shop', q.request_id)")" rows "that a replay of those gives otherwise" "" "" "" '<= 0'
-	sql "DROP TABLE $size.replayed"
 }
 
 # --- a million items ---

@@ -140,6 +140,9 @@ CALL recsys.retrain('library', policy => 'popularity', evaluate => false);
 SELECT policy, status, count(*), count(p.model_id) AS with_rows
 FROM recsys.model m LEFT JOIN (SELECT DISTINCT model_id FROM library.popularity) p USING (model_id)
 WHERE recommender = 'library' AND policy IN ('popularity', 'default') GROUP BY 1, 2 ORDER BY 1, 2;
+-- the tables are analyzed, but for the factors' elements
+SELECT tablename, attname FROM pg_stats
+WHERE schemaname = 'library' AND tablename IN ('item_factor', 'user_factor') AND attname IN ('factor', 'interactions') ORDER BY 1, 2;
 
 -- what it refuses
 SELECT recsys.train('library', 'nonesuch');
