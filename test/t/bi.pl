@@ -44,7 +44,7 @@ my ($rc, $out, $err) = as_role('shop_admin', qq{
 	SELECT recsys.create_recommender('$shop', source => 'demo.event', user_column => 'user_id', item_column => 'product_id', time_column => 'happened_at',
 		value_column => 'quantity', event_column => 'event', positives => '{"purchase": {"weight": 1, "owned": true}, "view": {"weight": 0.1}}', catalog => 'demo.product');
 	CALL recsys.retrain('$shop');
-	SELECT recsys.create_experiment('$shop', 'first', '[{"variant": "control", "policy": "popularity", "weight": 1, "control": true}, {"variant": "funnel", "policy": "default", "weight": 1}]', traffic => 1);
+	SELECT recsys.create_experiment('$shop', 'first', '[{"variant": "control", "policy": "popularity", "weight": 1, "control": true}, {"variant": "funnel", "policy": "default", "weight": 1}]', traffic => 1, attribution => '1 second');
 	SELECT recsys.start_experiment('$shop', 'first');
 	GRANT USAGE ON SCHEMA "$shop", demo TO shop_app, shop_reader;
 	GRANT SELECT ON ALL TABLES IN SCHEMA "$shop" TO shop_app, shop_reader;
@@ -56,6 +56,8 @@ is($rc, 0, 'admin: defines, trains, grants') or diag $err;
 ($rc, $out, $err) = as_role('shop_app', qq{SELECT count(*) FROM (SELECT ("$shop".serve(u)).* FROM generate_series(1, 60) u) s});
 is("$rc $out", '0 600', 'app: serves and logs') or diag $err;
 is((as_role('shop_app', qq{SELECT count(*) FROM "$shop".recommend(1)}))[1], 10, 'app: recommends');
+# until the windows of attribution have closed
+sql('SELECT pg_sleep(1.1)');
 is((as_role('shop_admin', qq{SELECT count(*) > 0 FROM recsys.experiment_report('$shop', 'first')}))[1], 't', 'admin: reports on an experiment');
 for my $query ("CALL recsys.retrain('$shop')", "SELECT recsys.alter_policy('$shop', 'default', '{}')", "SELECT recsys.stop_experiment('$shop', 'first')", "SELECT * FROM recsys.quality_report('$shop')",
 	qq{DELETE FROM "$shop".popularity}, qq{INSERT INTO "$shop".excluded_user VALUES (1)}, qq{DELETE FROM "$shop".request}, qq{UPDATE "$shop".exposure SET score = 1},
