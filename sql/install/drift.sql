@@ -78,9 +78,9 @@ CREATE FUNCTION recsys._drift_runs(recommender name, since timestamptz, until ti
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT 'ndcg_lift', l.evaluated_at, l.lift, l.usual, l.usual * (t ->> 'ndcg_lift')::float8,
-		coalesce(l.verdict NOT LIKE 'beats popularity%' OR l.lift_upper < l.usual * (t ->> 'ndcg_lift')::float8, false),
+		coalesce(t ->> 'ndcg_lift' IS NOT NULL AND (l.verdict NOT LIKE 'beats popularity%' OR l.lift_upper < l.usual * (t ->> 'ndcg_lift')::float8), false),
 		pg_catalog.format('run %s, cutoff %s, %s', l.run_id, coalesce(pg_catalog.to_char(l.cutoff AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 'none'), l.verdict)
-	FROM (SELECT v.*, avg(v.lift) OVER (ORDER BY v.run_id ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING) AS usual
+	FROM (SELECT v.*, avg(v.lift) OVER (PARTITION BY v.split ORDER BY v.run_id ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING) AS usual
 		FROM recsys.recommender r, recsys._lifts($1, r.live_policy) v WHERE r.recommender = $1) l
 	WHERE l.evaluated_at >= since AND l.evaluated_at < until AND l.verdict <> 'baseline'
 	UNION ALL
@@ -123,7 +123,7 @@ BEGIN
 			WINDOW w AS (ORDER BY x.n ROWS BETWEEN 4 PRECEDING AND 1 PRECEDING)),
 		v (place, metric, n, start, value, reference, threshold, alarm, note) AS (
 			SELECT 1, 'interactions', d.n, d.start, d.interactions::float8, d.usual::float8, d.usual * (t ->> 'interactions')::float8,
-				d.interactions < d.usual * (t ->> 'interactions')::float8 OR d.interactions = 0 AND d.n = all_periods - 1, 'alarm below the threshold, and where there are none at all at last' FROM d
+				t ->> 'interactions' IS NOT NULL AND (d.interactions < d.usual * (t ->> 'interactions')::float8 OR d.interactions = 0 AND d.n = all_periods - 1), 'alarm below the threshold, and where there are none at all at last' FROM d
 			UNION ALL
 			SELECT 2, 'popularity_shift', d.n, d.start, d.shift, d.noise, d.noise + (t ->> 'popularity_shift')::float8,
 				d.shift > d.noise + (t ->> 'popularity_shift')::float8, 'alarm above the threshold; the reference is what chance would make' FROM d

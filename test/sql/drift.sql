@@ -29,6 +29,7 @@ FROM share, recsys.drift_report('drift', :until, periods => 1) d WHERE d.metric 
 -- nothing but the alarms that are planted, each in the week after the sixteen
 CREATE VIEW drift_alarm AS SELECT metric, period_start::date AS start FROM recsys.drift_report('drift', '2024-04-29Z') WHERE alarm;
 TABLE drift_alarm;		-- nobody acts
+SELECT metric FROM recsys.drift_report('drift', '2024-04-29Z', thresholds => '{"interactions": null}') WHERE alarm;		-- nor is it asked
 BEGIN;
 SELECT drift_week(16, 600, 0, 0);
 TABLE drift_alarm;		-- as before
@@ -71,6 +72,13 @@ UPDATE recsys.evaluation e SET value = 0.1 WHERE e.recommender = 'drift' AND e.p
 SELECT metric, round(value::numeric, 3) AS value, round(reference::numeric, 3) AS reference, round(threshold::numeric, 3) AS threshold, alarm,
 	regexp_replace(note, 'run \d+', 'run') AS note
 FROM recsys.drift_report('drift') WHERE metric = 'ndcg_lift' ORDER BY period_start;
+-- a random split is another kind of exam, and a worse model is no alarm where none is asked for
+BEGIN;
+UPDATE recsys.evaluation e SET split = 'random' WHERE e.run_id = :run + 3;
+SELECT round(value::numeric, 3) AS value, reference, alarm FROM recsys.drift_report('drift') WHERE metric = 'ndcg_lift' ORDER BY period_start DESC LIMIT 1;
+UPDATE recsys.evaluation e SET difference_lower = -1 WHERE e.run_id = :run + 3;
+SELECT (SELECT count(*) FROM recsys.drift_report('drift', thresholds => t) WHERE metric = 'ndcg_lift' AND alarm) AS alarms FROM unnest('{"{}","{\"ndcg_lift\": null}"}'::jsonb[]) t;
+ROLLBACK;
 SELECT metric, value < 1 AS young, threshold, alarm, regexp_replace(note, '\d+', 'N') AS note FROM recsys.drift_report('drift') WHERE metric = 'model_age_days';
 UPDATE recsys.model SET trained_at = trained_at - interval '40 days' WHERE recommender = 'drift';
 SELECT metric, alarm FROM recsys.drift_report('drift') WHERE metric = 'model_age_days';
