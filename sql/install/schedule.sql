@@ -107,16 +107,19 @@ COMMENT ON FUNCTION recsys._last_due(text, timestamptz) IS
 CREATE FUNCTION recsys._is_due(recommender name, schedule text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+DECLARE
+	due timestamptz;
 BEGIN
 	IF recommender IS NULL OR schedule IS NULL THEN
 		RAISE EXCEPTION 'recommender and schedule must not be NULL' USING ERRCODE = '22004';
 	END IF;
 	PERFORM recsys._check_owner(recommender);
+	due := recsys._last_due(schedule, now());
 	-- retrain alone has the stages publish and maintain, which is the last one
 	RETURN NOT EXISTS (SELECT FROM recsys.training_run t
 		JOIN recsys.model m ON m.model_id = t.model_id
 		JOIN recsys.recommender r ON (r.recommender, r.live_policy) = (t.recommender, m.policy)
-		WHERE t.recommender = recommender AND t.started_at >= recsys._last_due(schedule, now())
+		WHERE t.recommender = recommender AND t.started_at >= due
 		AND (SELECT count(*) FROM recsys.training_stage s WHERE s.run_id = t.run_id AND s.stage IN ('publish', 'maintain')) = 2);
 END $$;
 COMMENT ON FUNCTION recsys._is_due(name, text) IS

@@ -39,6 +39,7 @@ INSERT INTO sched_loan SELECT r, b, '2024-01-01Z'::timestamptz + (r * 10 + b) * 
 SELECT recsys.create_recommender('sched', 'sched_loan', 'reader', 'book', 'lent');
 SELECT recsys.alter_policy('sched', 'default', '{"factors": 4, "sweeps": 1}');
 PREPARE runs AS SELECT count(*) AS runs, count(*) FILTER (WHERE state IN ('succeeded', 'held_back')) AS well FROM recsys.training_run WHERE recommender = 'sched';
+CALL recsys.retrain_due('sched', 'every day');
 CALL recsys.retrain_due('sched', '0 3 1 1 *');
 EXECUTE runs;
 -- not due again
