@@ -26,6 +26,8 @@ PG_FUNCTION_INFO_V1(recsys_ratio_difference);
 PG_FUNCTION_INFO_V1(recsys_cuped);
 PG_FUNCTION_INFO_V1(recsys_sequential_interval);
 
+#define MOST_CONCENTRATION	1e9
+
 /* A finite number. */
 static double
 finite_arg(FunctionCallInfo fcinfo, int arg, const char *name)
@@ -165,10 +167,11 @@ recsys_sequential_sample_ratio_p(PG_FUNCTION_ARGS)
 	int			n = count_args(fcinfo, &observed, &expected);
 	double		concentration = finite_arg(fcinfo, 2, "concentration");
 
-	if (concentration <= 0)
+	/* beyond, differences of gamma functions are rounding */
+	if (concentration <= 0 || concentration > MOST_CONCENTRATION)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("concentration is %g, must be positive", concentration)));
+				 errmsg("concentration is %g, must be above 0 and at most %g", concentration, MOST_CONCENTRATION)));
 	PG_RETURN_FLOAT8(rs_sequential_sample_ratio(observed, expected, n, concentration));
 }
 

@@ -54,8 +54,8 @@ extern double rs_sample_ratio(const int64_t *observed, const double *expected, i
 
 /*
  * The same question, asked as often as one likes: 1 / Bayes factor, at most 1,
- * of a Dirichlet prior with mean expected and this concentration (> 0) against
- * expected itself.  The probability that it is ever at most alpha is at most
+ * of a Dirichlet prior with mean expected and this concentration (> 0, far below
+ * 1e15, where it is rounding) against expected itself.  The probability that it is ever at most alpha is at most
  * alpha, and so it is of its smallest value so far.  Lindon & Malek,
  * "Anytime-valid inference for multinomial count data", NeurIPS 2022.
  */

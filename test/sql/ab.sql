@@ -68,6 +68,9 @@ SELECT sample_ratio_p('{1,2}', '{1,0}');
 SELECT sample_ratio_p('{1,NULL}', '{1,1}');
 SELECT sequential_sample_ratio_p('{1,2}', '{1}');
 SELECT sequential_sample_ratio_p('{1,2}', '{1,1}', 0);
+SELECT sequential_sample_ratio_p('{5000,5000}', '{1,1}', 1e300);
+-- a prior that is hardly wider than the ratio cannot be told from it
+SELECT abs(sequential_sample_ratio_p('{5100,4900}', '{1,1}', 1e9) - 1) < 1e-4 AS same;
 SELECT sequential_sample_ratio_p('{1,2}', '{1,1}', 'NaN');
 SELECT * FROM two_proportions(5, 4, 1, 4);
 SELECT * FROM two_proportions(1, 0, 1, 4);
