@@ -97,7 +97,7 @@ BEGIN
 			|| recsys._html_legend(arms, classes) || '</div>' END,
 		'<div><h4>Arms</h4><ul class="items">', (SELECT string_agg(format('<li><b>%s</b>%s<small>policy %s%s, weight %s</small></li>', recsys._html_escape(v.variant), CASE WHEN v.control THEN ' <span class="pill">control</span>' END,
 			recsys._html_escape(v.policy), ', version ' || v.policy_version, recsys._html_number(v.weight, 2)), '' ORDER BY NOT v.control, v.variant COLLATE "C") FROM recsys.variant v WHERE v.experiment_id = id),
-		CASE WHEN ratio IS NOT NULL THEN format('<li><b>Sample ratio</b><small>p = %s, by chi-square, that weights as these give units as these</small></li>', recsys._html_number(ratio, 4)) END,
+		CASE WHEN ratio IS NOT NULL THEN format('<li><b>Sample ratio</b><small>p = %s, at any look, that weights as these give units as these</small></li>', recsys._html_number(ratio, 4)) END,
 		CASE WHEN reported IS NOT NULL THEN format('<li><b>Latest report</b><small>%s</small></li>', recsys._html_time(reported)) END, '</ul></div></div>',
 		coalesce(recsys._html_table('Latest report on ' || e.experiment, columns, cells), '<p class="note">There is no number to show yet: recsys.experiment_report reports.</p>'),
 		recsys._report_details('Secondary metrics', recsys._html_table('Secondary metrics of ' || e.experiment, columns, others)), '</div>');
