@@ -39,7 +39,7 @@ REGRESS = extension array als metric ab top_k definition interaction quality det
 	cleaning train promotion schedule ratings bpr cooccurrence reproduce evaluate ranker tune \
 	recommend fresh questions rules explain serve replay experiment experiment_report report_html \
 	batch forget drift rights abuse badinput
-ISOLATION = two_runs publish two_starts switches forget_user
+ISOLATION = two_runs publish two_starts switches experiments forget_user
 REGRESS_OPTS = --inputdir=test --load-extension=recsys
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=recsys
 TAP_TESTS = 1

@@ -221,26 +221,26 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION recsys._normal_quantile(float8) IS 'the p-quantile of the standard normal distribution, 0 < p < 1, p not 0.5';
 
-CREATE FUNCTION recsys._past_exposed(e recsys.experiment, since timestamptz, until timestamptz, logged boolean) RETURNS text
+CREATE FUNCTION recsys._past_exposed(e recsys.experiment, since timestamptz, until timestamptz, seen_until timestamptz, logged boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF logged THEN
 		RETURN format($q$SELECT row_number() OVER () AS n, f.unit, f.user_id, 'past'::text AS variant, f.requested_at AS exposed_at,
-				f.requested_at + %1$L::interval AS until, %3$L::timestamptz + %1$L::interval AS seen_until, false AS crossed, f.requests, f.milliseconds, 1::int8 AS arm
+				f.requested_at + %1$L::interval AS until, %5$L::timestamptz AS seen_until, false AS crossed, f.requests, f.milliseconds, 1::int8 AS arm
 			FROM (SELECT DISTINCT ON (q.unit) q.unit, q.user_id, q.requested_at,
 					count(*) OVER w AS requests, sum(q.milliseconds) OVER w AS milliseconds
 				FROM %4$I.request q WHERE q.requested_at >= %2$L AND q.requested_at < %3$L
 				WINDOW w AS (PARTITION BY q.unit) ORDER BY q.unit, q.requested_at) f$q$,
-			e.attribution_seconds * interval '1 second', since, until, e.recommender);
+			e.attribution_seconds * interval '1 second', since, until, e.recommender, seen_until);
 	END IF;
 	-- whom a list could have been shown: those who did something, just after it
 	RETURN format($q$SELECT row_number() OVER () AS n, f.user_id::text AS unit, f.user_id, 'past'::text AS variant, f.at AS exposed_at,
-			f.at + %1$L::interval AS until, %3$L::timestamptz + %1$L::interval AS seen_until, false AS crossed, 1::int8 AS requests, 0::float8 AS milliseconds, 1::int8 AS arm
+			f.at + %1$L::interval AS until, %5$L::timestamptz AS seen_until, false AS crossed, 1::int8 AS requests, 0::float8 AS milliseconds, 1::int8 AS arm
 		FROM (SELECT i.user_id, min(i.interacted_at) + interval '1 microsecond' AS at FROM %4$I.interaction i
 			WHERE i.interacted_at >= %2$L AND i.interacted_at < %3$L GROUP BY i.user_id) f$q$,
-		e.attribution_seconds * interval '1 second', since, until, e.recommender);
+		e.attribution_seconds * interval '1 second', since, until, e.recommender, seen_until);
 END $$;
-COMMENT ON FUNCTION recsys._past_exposed(recsys.experiment, timestamptz, timestamptz, boolean) IS
+COMMENT ON FUNCTION recsys._past_exposed(recsys.experiment, timestamptz, timestamptz, timestamptz, boolean) IS
 'units of the past as if they had been in an experiment: of the log of requests, or the users with an interaction';
 
 CREATE FUNCTION recsys.experiment_power(recommender name, experiment name, power float8 DEFAULT 0.8)
@@ -254,6 +254,7 @@ DECLARE
 	logged boolean;
 	since timestamptz;
 	until timestamptz;
+	seen_until timestamptz;
 	days int;
 	found record;
 	m float8[];
@@ -269,15 +270,17 @@ BEGIN
 	days := greatest(e.minimum_days, 1);
 	-- the log is large, and what is known of a new experiment's part of it is not: no plan that bets on few rows
 	PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
-	SELECT t.until INTO until FROM recsys._query_as_owner(recommender, format(
+	SELECT t.until INTO seen_until FROM recsys._query_as_owner(recommender, format(
 		'SELECT max(i.interacted_at) FROM %I.interaction i WHERE i.interacted_at <= now()', recommender)) AS t (until timestamptz);
-	until := coalesce(until, now()) - e.attribution_seconds * interval '1 second';
+	seen_until := coalesce(seen_until, now());
+	-- the last of them must have their windows behind them, that of a retention too
+	until := seen_until - greatest(e.attribution_seconds * interval '1 second', (SELECT k.open_for FROM recsys._experiment_metrics(e) k WHERE k.metric = e.primary_metric));
 	since := until - days * interval '1 day';
 	SELECT t.n >= 100 INTO logged FROM recsys._query_as_owner(recommender, format(
 		'SELECT count(*) FROM (SELECT FROM %I.request q WHERE q.requested_at >= %L AND q.requested_at < %L GROUP BY q.unit LIMIT 100) x',
 		recommender, since, until)) AS t (n int8);
 	SELECT t.units, t.moments INTO found FROM recsys._query_as_owner(recommender,
-		recsys._experiment_query(e, ARRAY[metric], recsys._past_exposed(e, since, until, logged), since, until, until + e.attribution_seconds * interval '1 second'))
+		recsys._experiment_query(e, ARRAY[metric], recsys._past_exposed(e, since, until, seen_until, logged), since, until, seen_until))
 		AS t (variant text, units int8, crossed int8, items int8, latest timestamptz, days jsonb, moments float8[]);
 	m := found.moments;
 	units_per_day := coalesce(found.units, 0) * e.traffic / days;

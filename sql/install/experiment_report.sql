@@ -270,8 +270,7 @@ BEGIN
 	END IF;
 	SELECT r.* INTO w FROM unnest(results) r WHERE r.role = 'primary' AND r.variant = winner;
 	SELECT o.* INTO pending FROM recsys._experiment_open(e, results, as_of) o;
-	-- of every arm: surely worse, or surely without the effect that matters
-	-- one of which nothing is known yet is neither
+	-- of every arm: surely worse, or surely without the effect that matters; one of which nothing is known yet is neither
 	SELECT bool_and(coalesce(CASE WHEN m.lower_is_better THEN r.lower > 0 ELSE r.upper < 0 END, false)),
 		bool_and(coalesce(CASE WHEN m.lower_is_better THEN -r.lower ELSE r.upper END < e.minimum_effect * abs(c.mean), false))
 	INTO worse, hopeless
@@ -293,7 +292,7 @@ BEGIN
 	ELSIF winner IS NOT NULL THEN
 		verdict := CASE WHEN running THEN 'keep running' WHEN pending.units > 0 THEN 'keep waiting' ELSE verdict END;
 		reason := format('%s is better in %s, but %s', winner, w.metric, doubt);
-	ELSIF g.metric IS NOT NULL AND (NOT running OR (SELECT count(*) FROM recsys.variant v WHERE v.experiment_id = e.experiment_id) = 2) THEN
+	ELSIF g.metric IS NOT NULL AND (NOT running AND pending.units = 0 OR (SELECT count(*) FROM recsys.variant v WHERE v.experiment_id = e.experiment_id) = 2) THEN
 		reason := format('%s is worse in %s, a guardrail', g.variant, g.metric);
 	ELSIF worse THEN
 		reason := format('worse than the control in %s', e.primary_metric);
@@ -321,27 +320,21 @@ COMMENT ON FUNCTION recsys._signed(float8) IS 'a number with its sign and three 
 
 /* ---- the report ---- */
 
-CREATE FUNCTION recsys.experiment_report(recommender name, experiment name, as_of timestamptz DEFAULT NULL)
-	RETURNS TABLE (variant text, metric text, role text, units int8, open_units int8, mean float8, difference float8, lift float8,
-		lower float8, upper float8, p_value float8, sample_ratio_p float8, fresh_until timestamptz, verdict text, reason text)
+CREATE FUNCTION recsys._make_report(e recsys.experiment, as_of timestamptz,
+	OUT results recsys.experiment_result[], OUT fresh_until timestamptz, OUT verdict text, OUT reason text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	e recsys.experiment;
-	at timestamptz;
-	results recsys.experiment_result[];
+	-- of the start and the stop, which the present transaction may have set
+	at timestamptz := coalesce(as_of, greatest(now(), e.started_at, e.stopped_at));
 	facts jsonb;
 BEGIN
-	PERFORM recsys._check_owner(recommender);
-	e := recsys._experiment(recommender, experiment);
 	IF e.state = 'draft' THEN
-		RAISE EXCEPTION 'experiment "%" is draft: there is nothing to report', experiment
-			USING ERRCODE = '55000', HINT = format('SELECT recsys.start_experiment(%L, %L) starts it.', recommender, experiment);
+		RAISE EXCEPTION 'experiment "%" is draft: there is nothing to report', e.experiment
+			USING ERRCODE = '55000', HINT = format('SELECT recsys.start_experiment(%L, %L) starts it.', e.recommender, e.experiment);
 	ELSIF as_of < e.started_at OR as_of > now() THEN
 		RAISE EXCEPTION 'as_of is %, must lie between the start of the experiment at % and now', as_of, e.started_at USING ERRCODE = '22023';
 	END IF;
-	-- which the present transaction may have set
-	at := coalesce(as_of, greatest(now(), e.started_at, e.stopped_at));
 	SELECT r.results, r.facts INTO results, facts FROM recsys._experiment_results(e, at) r;
 	fresh_until := (facts ->> 'latest')::timestamptz;
 	IF e.state = 'decided' THEN
@@ -357,12 +350,29 @@ BEGIN
 		SET role = excluded.role, units = excluded.units, mean = excluded.mean, difference = excluded.difference, lift = excluded.lift,
 			lower = excluded.lower, upper = excluded.upper, p_value = excluded.p_value, sample_ratio_p = excluded.sample_ratio_p, open_units = excluded.open_units
 		WHERE old.computed_at IS DISTINCT FROM e.decided_at;
-		IF as_of IS NULL AND e.state <> 'decided' THEN
-			UPDATE recsys.experiment x SET verdict = verdict, reason = reason WHERE x.experiment_id = e.experiment_id;
-		END IF;
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._make_report(recsys.experiment, timestamptz) IS
+'makes the report on an experiment and stores its rows; the experiment''s own row is neither changed nor locked, so that a lock on the recommender may follow';
+
+CREATE FUNCTION recsys.experiment_report(recommender name, experiment name, as_of timestamptz DEFAULT NULL)
+	RETURNS TABLE (variant text, metric text, role text, units int8, open_units int8, mean float8, difference float8, lift float8,
+		lower float8, upper float8, p_value float8, sample_ratio_p float8, fresh_until timestamptz, verdict text, reason text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	e recsys.experiment;
+	made record;
+BEGIN
+	PERFORM recsys._check_owner(recommender);
+	e := recsys._experiment(recommender, experiment);
+	made := recsys._make_report(e, as_of);
+	IF as_of IS NULL AND NOT current_setting('transaction_read_only')::boolean THEN
+		-- unless somebody has decided it while the log was read
+		UPDATE recsys.experiment x SET verdict = made.verdict, reason = made.reason WHERE x.experiment_id = e.experiment_id AND x.state <> 'decided';
 	END IF;
 	RETURN QUERY SELECT r.variant, r.metric, r.role, r.units, r.open_units, r.mean, r.difference, r.lift, r.lower, r.upper, r.p_value, r.sample_ratio_p,
-		fresh_until, verdict, reason FROM unnest(results) r;
+		made.fresh_until, made.verdict, made.reason FROM unnest(made.results) r;
 END $$;
 COMMENT ON FUNCTION recsys.experiment_report(name, name, timestamptz) IS
 'what an experiment says as of an instant (now): a row for each arm and metric, with the difference to the control and an interval that holds however often one looks, and one verdict with its reason: ship, do not ship, keep running, keep waiting (stopped, and windows are open), invalid: sample ratio mismatch, invalid: no exposures, invalid: units in two arms; a unit counts once its window has closed, and open_units have not; stored in recsys.experiment_result';
@@ -379,13 +389,12 @@ BEGIN
 	IF e.state = 'decided' THEN
 		verdict := e.verdict;
 		reason := e.reason;
+		-- of the report that the verdict is from
+		SELECT array_agg(r) INTO results FROM recsys.experiment_result r WHERE (r.experiment_id, r.computed_at) = (experiment_id, e.decided_at);
 	ELSE
-		SELECT r.verdict, r.reason INTO verdict, reason FROM recsys.experiment_report(recommender, experiment) r LIMIT 1;
+		SELECT r.results, r.verdict, r.reason INTO results, verdict, reason FROM recsys._make_report(e, NULL) r;
 	END IF;
 	IF verdict = 'ship' THEN
-		-- of the report that the verdict is from
-		SELECT array_agg(r) INTO results FROM recsys.experiment_result r
-		WHERE (r.experiment_id, r.computed_at) = (experiment_id, coalesce(e.decided_at, greatest(now(), e.started_at, e.stopped_at)));
 		SELECT v.policy INTO policy FROM recsys.variant v
 		WHERE v.experiment_id = experiment_id AND v.variant = recsys._experiment_winner(e, results);
 	END IF;

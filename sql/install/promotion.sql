@@ -235,6 +235,7 @@ DECLARE
 	why text := nullif(btrim(reason), '');
 	tested record;
 	e recsys.experiment;
+	decided recsys.experiment;
 	id int8;
 	version int4;
 	hint text := format('SELECT recsys.promote(%L, %L, force => true, reason => ...) does it all the same, and records why.', recommender, policy);
@@ -251,7 +252,7 @@ BEGIN
 	IF experiment IS NOT NULL THEN
 		e := recsys._experiment(recommender, experiment);
 	END IF;
-	-- a verdict reads the log, which may take long: before the lock
+	-- a verdict reads the log, which may take long: before the lock, and so without one on the experiment, which comes after it
 	IF NOT force THEN
 		SELECT c.experiment_id, c.version, 'ship' AS verdict, c.reason INTO tested FROM recsys._check_promotion(recommender, policy, experiment) c;
 	ELSE
@@ -280,8 +281,14 @@ BEGIN
 	END IF;
 	PERFORM recsys._share_model(recommender, m.model_id);
 	id := recsys._switch(r, m, 'promote', coalesce(why, tested.reason), force, tested.experiment_id);
-	IF experiment IS NOT NULL AND (recsys._experiment(recommender, experiment)).state <> 'decided' THEN
-		PERFORM recsys._decide(e, tested.verdict, tested.reason);
+	IF experiment IS NOT NULL THEN
+		decided := recsys._experiment(recommender, experiment);
+		IF decided.state <> 'decided' THEN
+			PERFORM recsys._decide(e, tested.verdict, tested.reason);
+		ELSIF NOT force AND decided.verdict <> 'ship' THEN
+			RAISE EXCEPTION 'the verdict of experiment "%" is "%", not "ship"', experiment, decided.verdict
+				USING ERRCODE = '55000', DETAIL = decided.reason, HINT = hint;
+		END IF;
 	END IF;
 	RETURN id;
 END $$;

@@ -161,6 +161,14 @@ UPDATE abr.request SET milliseconds = milliseconds + 0.5 WHERE variant = 'new';
 UPDATE recsys.experiment SET settings = settings || '{"margins": {"latency": 0.3}}' WHERE experiment = 'test';
 SELECT lower > 0 AS worse, verdict FROM recsys.experiment_report('abr', 'test', '2026-02-10Z') WHERE (variant, metric) = ('new', 'latency');
 ROLLBACK;
+-- one that is worse in one arm says nothing of another, while windows are open
+BEGIN;
+INSERT INTO recsys.variant SELECT experiment_id, 'rare', recommender, policy, policy_version, 0.000001, false FROM recsys.variant WHERE recommender = 'abr' AND control;
+UPDATE abr.request SET milliseconds = milliseconds + 5 WHERE variant = 'new';
+UPDATE recsys.experiment SET state = 'stopped', stopped_at = '2026-01-28Z' WHERE experiment = 'test';
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-01-28 12:00Z');
+SELECT DISTINCT verdict, reason FROM recsys.experiment_report('abr', 'test', '2026-02-10Z');
+ROLLBACK;
 -- one of which nothing is known yet, or never will be, does not hold
 BEGIN;
 UPDATE recsys.experiment SET guardrails = '{retention_3_5}', minimum_days = 0 WHERE experiment = 'test';
@@ -186,6 +194,7 @@ DELETE FROM abr.experiment_override;
 
 -- a guardrail that is worse, and a verdict while it runs
 SELECT policy, verdict FROM recsys._experiment_verdict('abr', 'test');
+SELECT count(*) AS rows FROM recsys.experiment_report('abr', 'test');
 SELECT verdict, reason LIKE 'new is better in conversion: +0.231, interval +0.154 to +0.309, after 1200 units and % days' AS reason FROM recsys.experiment WHERE experiment = 'test';
 UPDATE abr.request SET milliseconds = milliseconds + 5 WHERE variant = 'new';
 SELECT policy, verdict, reason FROM recsys._experiment_verdict('abr', 'test');
@@ -250,6 +259,13 @@ SELECT recsys.create_experiment('abr', 'next', '[{"variant": "old", "policy": "p
 	traffic => 0.5, minimum_effect => 0.05, minimum_days => 7, attribution => '3 days') > 0 AS created;
 SELECT metric, round(baseline::numeric, 4) AS baseline, units_needed, round(units_per_day::numeric, 2) AS units_per_day, round(days_needed::numeric, 1) AS days_needed,
 	round(detectable_effect::numeric, 3) AS detectable, note FROM recsys.experiment_power('abr', 'next');
+-- of a retention too the past is one whose windows have closed
+SELECT recsys.create_experiment('abr', 'return', '[{"variant": "old", "policy": "popularity", "control": true}, {"variant": "new", "policy": "default"}]', primary_metric => 'retention_9_9',
+	settings => '{"retention": [[9, 9]]}') > 0 AS created;
+WITH e AS (SELECT max(at) - interval '10 days' AS until FROM abr_event),
+u AS (SELECT v.reader, min(v.at) + interval '1 microsecond' AS at FROM abr_event v, e WHERE v.at >= e.until - interval '14 days' AND v.at < e.until GROUP BY v.reader)
+SELECT round(p.baseline::numeric, 4) AS planned_for, abs(p.baseline - avg(EXISTS (SELECT FROM abr_event v WHERE v.reader = u.reader AND v.at >= u.at + interval '9 days' AND v.at < u.at + interval '10 days')::int)) < 1e-12 AS baseline, count(*) AS units
+FROM u, recsys.experiment_power('abr', 'return') p GROUP BY p.baseline;
 
 -- a standby, or a read-only transaction, reads the report and stores none
 SELECT count(*) AS stored FROM recsys.experiment_result \gset
