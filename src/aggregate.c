@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"	/* for varatt.h, where there is one */
 #include "libpq/pqformat.h"
 
 #include "aggregate.h"
