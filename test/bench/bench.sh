@@ -33,7 +33,8 @@
 #				Online Retail, goodbooks and MovieLens; what each rule does
 #				to lists													8
 #	experiments	1000 simulated experiments with a known truth: arms, weights,
-#				open windows; a report on 10 million exposures; assign		10
+#				open windows; 20 in a shop whose simulated users are served;
+#				a report on 10 million exposures; assign					13
 #
 # Every figure stands beside another one of the same run, and their ratio is
 # what counts: seconds of a shared machine say little.  A line with a claim

@@ -5,8 +5,8 @@
 --
 --	psql -v experiments=500 -v units=2000 -f test/bench/experiments.sql
 --
--- Leaves the tables design: a row for each kind of experiment, and simulated:
--- a row for each experiment.
+-- Leaves the tables design: a row for each kind of experiment, plan: what
+-- experiment_power says of one, and simulated: a row for each experiment.
 
 SET client_min_messages = warning;
 SET max_parallel_workers_per_gather = 0;
@@ -26,14 +26,15 @@ TRUNCATE sim.event;
 
 -- weight has the control first, lift those after it; where windows are open,
 -- units act throughout the week that counts, and otherwise within an hour; lost
--- is the share of the first arm's units that never reach the log
+-- is the share of the first arm's units that never reach the log; size is a
+-- multiple of units, and where it is null, what experiment_power says
 CREATE TABLE design (design int PRIMARY KEY, effect text, weight float8[], lift float8[], open boolean, lost float8, size float8, share float8);
 INSERT INTO design VALUES
 	(1, 'none', '{1,1}', '{0}', false, 0, 1, 0.15),
 	(2, 'none', '{1,1,1}', '{0,0}', false, 0, 1.5, 0.1),
 	(3, 'none', '{9,1}', '{0}', false, 0, 2.5, 0.1),
 	(4, 'none', '{1,1}', '{0}', true, 0, 1, 0.1),
-	(5, 'lift', '{1,1}', '{0.5}', false, 0, 1, 0.15),
+	(5, 'lift', '{1,1}', '{0.5}', false, 0, NULL, 0.15),
 	(6, 'lift', '{9,1}', '{0.5}', false, 0, 2.5, 0.05),
 	(7, 'lift', '{1,1}', '{0.5}', true, 0, 1, 0.1),
 	(8, 'lift and loss', '{1,1,1}', '{0.5,-0.4}', false, 0, 1.5, 0.05),
@@ -43,13 +44,28 @@ INSERT INTO design VALUES
 	(12, 'arm loses units', '{1,1,1}', '{0,0}', false, 0.25, 1.5, 0.03),
 	(13, 'arm loses units', '{9,1}', '{0}', true, 0.25, 2.5, 0.03);
 
+-- what a unit does: one that has bought before is likelier to buy again
+CREATE FUNCTION sim.chance(before boolean, lift float8) RETURNS float8
+RETURN 0.1 * (1 + lift) * CASE WHEN before THEN 3 ELSE 0.5 END;
+
+-- the past by which an experiment is planned: a log of twelve days without one
+CREATE TABLE sim.past AS SELECT -u AS u, '2025-12-31Z'::timestamptz - random() * interval '12 days' AS at, random() < 0.2 AS before FROM generate_series(1, 40000::int8) u;
+INSERT INTO simulation.request SELECT p.at, gen_random_uuid(), p.u::text, p.u, false, 'home', 10, NULL, 'popularity', 1, 1, 1, 'none', NULL, NULL, '{}', '{}', '{}', 10, 1, 0, 0 FROM sim.past p;
+INSERT INTO sim.event SELECT p.u, 1, p.at - random() * interval '7 days' FROM sim.past p WHERE p.before;
+INSERT INTO sim.event SELECT p.u, 2, p.at + random() * interval '1 hour' FROM sim.past p WHERE random() < sim.chance(p.before, 0);
+SELECT recsys.create_experiment('simulation', 'planned', '[{"variant": "control", "policy": "popularity", "control": true}, {"variant": "first", "policy": "first"}]',
+	minimum_effect => 0.5, attribution => '1 day', minimum_days => 7, settings => '{"retention": []}') \g /dev/null
+CREATE TABLE plan AS SELECT * FROM recsys.experiment_power('simulation', 'planned', 0.8);
+UPDATE design SET size = (SELECT units_needed FROM plan) / :units::float8 WHERE size IS NULL;
+SELECT recsys.drop_experiment('simulation', 'planned') \g /dev/null
+TRUNCATE simulation.request, sim.event;
+
 -- days are those of the first look that saw it: first better or worse, any arm
 -- better or worse that is not, any interval without the truth
 CREATE TABLE simulated (number int PRIMARY KEY, design int, looks int, won int, better int, worse int, wrong int, missed int,
 	missed_last boolean, error float8, verdict text, policy name, promoted name[]);
 
--- one experiment: units come over 14 days, tomorrow's are like today's; a unit
--- that has bought before is likelier to buy again
+-- one experiment: units come over 14 days, tomorrow's are like today's
 CREATE PROCEDURE sim.run(number int, design int, units int) LANGUAGE plpgsql AS $$
 DECLARE
 	name name := 'e' || number;
@@ -76,7 +92,7 @@ BEGIN
 	INSERT INTO simulation.exposure SELECT q.requested_at, q.request_id, q.unit, 1, q.user_id, 1, 1, 1, 1, 0, 'popularity', 1, '{}' FROM simulation.request q;
 	INSERT INTO sim.event SELECT u.u, 1, u.at - random() * interval '7 days' FROM unit u WHERE u.before;
 	INSERT INTO sim.event SELECT u.u, 2, u.at + random() * CASE WHEN d.open THEN interval '7 days' ELSE '1 hour' END FROM unit u
-	WHERE random() < control * (1 + u.lift) * CASE WHEN u.before THEN 3 ELSE 0.5 END;
+	WHERE random() < sim.chance(u.before, u.lift);
 	-- until all windows are closed
 	FOR day IN 1 .. CASE WHEN d.open THEN 21 ELSE 15 END LOOP
 		SELECT max(x.verdict) AS verdict, bool_or(x.variant = 'first' AND x.lower > 0) AS better, bool_or(x.variant = 'first' AND x.upper < 0) AS worse,

@@ -2,9 +2,11 @@
 # by bench.sh; has no size.
 
 # note a share of the simulated experiments whose design meets a condition;
-# {} in the claim stands for two standard errors of a share of .05
+# {} in the claim stands for two standard errors of the share before it
 note_share() {
-	found=$(sql "SELECT sum($1 * experiments) / sum(experiments), sum(experiments), round((2 * sqrt(0.05 * 0.95 / sum(experiments)))::numeric, 4)
+	claim=${4#* }
+	claim=${claim%% *}
+	found=$(sql "SELECT sum($1 * experiments) / sum(experiments), sum(experiments), round((2 * sqrt(${claim:-0} * (1 - ${claim:-0}) / sum(experiments)))::numeric, 4)
 		FROM simulated_design WHERE $2")
 	claim=
 	if [ -n "$4" ]; then
@@ -20,8 +22,19 @@ part_experiments() {
 	note_share held "effect <> 'arm loses units' AND NOT open" "intervals hold the truth at all looks" '>= .95 - {}'
 	note_share held "effect <> 'arm loses units' AND open" "the same, windows open" '>= .95 - {}'
 	note_share better "effect LIKE 'lift%'" "a lift of half called" ''
+	note_share shipped "design = 5" "shipped of those of the size that is planned for .8" '>= .8 - {}'
 	note_share mismatch "effect = 'arm loses units'" "an arm that loses units found" '>= 1'
 	note "$(sql "SELECT sum(promoted_worse) FROM simulated_design")" policies "worse, promoted without force" "" "" "" '<= 0'
+
+	psql -Xq -v ON_ERROR_STOP=1 -v repeats=20 -v users=2000 -f test/bench/visits.sql
+	for visits in 2000 250; do
+		note "$(sql "SELECT shipped FROM visited_policy WHERE better AND visits = $visits")" share "the better policy shipped, $visits visits ($(sql "SELECT experiments FROM visited_policy WHERE better AND visits = $visits"))"
+	done
+	note "$(sql "SELECT sum(promoted) FROM visited_policy WHERE NOT better")" policies "worse, promoted after visits" "" "" "" '<= 0'
+	note "$(sql "SELECT avg(difference * sign(true_difference)) FROM visited_policy")" clicks "reported difference of the two, by place" \
+		"$(sql "SELECT avg(abs(true_difference)) FROM visited_policy")" clicks "by the planted chances"
+	found=$(sql "SELECT sum(held * experiments) / sum(experiments), 0.95 - 2 * sqrt(0.05 * 0.95 / sum(experiments)) FROM visited_policy")
+	note "${found%%|*}" share "intervals hold that" "" "" "" ">= ${found#*|}"
 
 	psql -Xq -v ON_ERROR_STOP=1 -v exposures=10000000 -f test/bench/exposures.sql
 	default="SET maintenance_work_mem = '64MB'; SET max_parallel_workers_per_gather = 0"

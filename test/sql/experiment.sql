@@ -82,6 +82,39 @@ SELECT recsys.create_experiment('ab', 'one', :arms, traffic => 0.5, minimum_effe
 SELECT metric, round(baseline::numeric, 4) AS baseline, round(deviation::numeric, 4) AS deviation, minimum_effect, units_needed, units_per_day, days_needed, round(detectable_effect::numeric, 3) AS detectable, note LIKE 'users with an interaction of the 2 days before %' AS past FROM recsys.experiment_power('ab', 'one');
 SELECT recsys.experiment_power('ab', 'one', 1.5);
 
+-- and by hand, of a metric that varies and goes with the time before: three
+-- arms, so half the alpha for each of two comparisons; the normal quantile of
+-- .9 is 1.2815515655446004, and the half-width of the always-valid interval at
+-- the planned number is, in standard errors,
+-- sqrt((m + 1) / m * (ln(m + 1) - 2 ln(alpha))), where m = -2 ln(alpha) + ln(1 - 2 ln(alpha))
+BEGIN;
+INSERT INTO ab_event SELECT u, 'x' || n, 'buy', now() - interval '70 days' + n * interval '1 minute', 5
+FROM generate_series(1, 48) u, generate_series(1, 3) n WHERE u / 2 % 6 IN (0, 1, 4);
+SELECT recsys.create_experiment('ab', 'planned', '[{"variant": "control", "policy": "popularity", "control": true, "weight": 3},
+	{"variant": "b", "policy": "default", "weight": 2}, {"variant": "c", "policy": "item_item", "weight": 1}]', primary_metric => 'items',
+	traffic => 0.5, minimum_effect => 0.07, minimum_days => 2, attribution => '3 minutes 30 seconds') > 0 AS created;
+WITH last AS (
+	SELECT max(at) - interval '3 minutes 30 seconds' AS until FROM ab_event
+), first AS (
+	SELECT e.reader, min(e.at) AS at FROM ab_event e, last l WHERE e.at >= l.until - interval '48 hours' AND e.at < l.until GROUP BY e.reader
+), unit AS (
+	SELECT f.reader, count(*) FILTER (WHERE e.at > f.at AND e.at <= f.at + interval '3 minutes 30 seconds')::float8 AS x,
+		count(*) FILTER (WHERE e.at > f.at - interval '28 days' AND e.at <= f.at)::float8 AS y
+	FROM first f JOIN ab_event e USING (reader) GROUP BY f.reader
+), moment AS (
+	SELECT count(*) AS n, avg(x) AS mean, var_samp(x) * (1 - corr(x, y) ^ 2) AS variance, var_samp(x) AS unadjusted FROM unit
+), width AS (
+	SELECT sqrt((m + 1) / m * (ln(m + 1) - 2 * ln(0.025))) AS z FROM (SELECT -2 * ln(0.025::float8) + ln(1 - 2 * ln(0.025::float8)) AS m) x
+), needed AS (
+	-- the variance of a difference of two means, with 3/6 and 1/6 of the units
+	SELECT o.n, o.mean, o.variance, o.variance < 0.99 * o.unadjusted AS adjusted, (2 + 6) * o.variance * ((w.z + 1.2815515655446004) / o.mean) ^ 2 AS effort FROM moment o, width w
+)
+SELECT n.adjusted, p.baseline, abs(p.deviation - sqrt(n.variance)) < 1e-9 AS deviation, p.units_needed, p.units_needed - ceil(n.effort / 0.07 ^ 2) AS astray,
+	p.units_per_day - 0.5 * n.n / 2 AS a_day_astray, abs(p.days_needed * 0.5 * n.n / 2 / ceil(n.effort / 0.07 ^ 2) - 1) < 1e-9 AS days,
+	abs(p.detectable_effect / sqrt(n.effort / (0.5 * n.n)) - 1) < 1e-9 AS detectable
+FROM needed n, recsys.experiment_power('ab', 'planned', 0.9) p;
+ROLLBACK;
+
 -- running: ranges do not overlap, traffic only grows, arms are frozen
 SELECT recsys.start_experiment('ab', 'one') > 0 AS planned;
 SELECT recsys.start_experiment('ab', 'one'); \echo :SQLSTATE
