@@ -31,7 +31,7 @@
 # and by name only, without a size:
 #	quality		how good the funnel's lists are beside tuned methods, on
 #				Online Retail, goodbooks and MovieLens; what each rule does
-#				to lists													8
+#				to lists; held-out calibration								10
 #	experiments	1000 simulated experiments with a known truth: arms, weights,
 #				open windows; 20 in a shop whose simulated users are served;
 #				a report on 10 million exposures; assign					13
