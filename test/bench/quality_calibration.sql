@@ -11,24 +11,24 @@
 SET client_min_messages = warning;
 CREATE TABLE IF NOT EXISTS quality_calibration (label text, population text, tenth int, candidates int8, relevant int8, score float8, share float8);
 
+CREATE TEMP TABLE pair AS
+SELECT user_id, item_id, bool_or(interacted_at < :'cutoff') AS before,
+	bool_or(owned AND interacted_at >= :'cutoff') AND NOT bool_or(owned AND interacted_at < :'cutoff') AS relevant
+FROM :"recommender".interaction WHERE positive OR owned GROUP BY user_id, item_id;
+CREATE TEMP TABLE listed AS
+SELECT u.user_id, r.rank, r.item_id, r.score
+FROM (SELECT DISTINCT user_id FROM pair WHERE before AND hashtext(user_id::text) % :sample = 0) u,
+	:"recommender".recommend(u.user_id, k => 500, policy => 'default', as_of => timestamptz :'cutoff' - interval '1 us') r;
 -- what follows the candidates in a list has no position in any of their sources
+CREATE TEMP TABLE candidate AS
+SELECT DISTINCT l.user_id, f.item_id
+FROM (SELECT user_id, array_agg(item_id) AS items FROM listed GROUP BY user_id) l,
+	:"recommender".features(l.user_id, l.items, as_of => timestamptz :'cutoff' - interval '1 us', policy => 'default') f
+WHERE f.feature LIKE '%\_position' AND f.value > 0;
+ANALYZE pair, listed, candidate;
 CREATE TEMP TABLE calibration AS
-WITH clean AS MATERIALIZED (
-	SELECT user_id, item_id, owned, interacted_at < :'cutoff' AS before FROM :"recommender".interaction WHERE positive OR owned),
-listed AS MATERIALIZED (
-	SELECT u.user_id, r.rank, r.item_id, r.score
-	FROM (SELECT DISTINCT user_id FROM clean WHERE before AND hashtext(user_id::text) % :sample = 0) u,
-		:"recommender".recommend(u.user_id, k => 500, policy => 'default', as_of => timestamptz :'cutoff' - interval '1 us') r),
-candidate AS MATERIALIZED (
-	SELECT l.user_id, f.item_id
-	FROM (SELECT user_id, array_agg(item_id) AS items FROM listed GROUP BY user_id) l,
-		:"recommender".features(l.user_id, l.items, as_of => timestamptz :'cutoff' - interval '1 us', policy => 'default') f
-	WHERE f.feature LIKE '%\_position' AND f.value > 0 GROUP BY 1, 2),
-relevant AS (
-	SELECT user_id, item_id FROM clean GROUP BY 1, 2 HAVING bool_or(owned AND NOT before) AND NOT bool_or(owned AND before))
-SELECT l.user_id, l.rank, l.score, r.item_id IS NOT NULL AS relevant,
-	bool_or(r.item_id IS NOT NULL) OVER (PARTITION BY l.user_id) AS returned
-FROM listed l JOIN candidate c USING (user_id, item_id) LEFT JOIN relevant r USING (user_id, item_id);
+SELECT l.user_id, l.rank, l.score, p.item_id IS NOT NULL AS relevant, bool_or(p.item_id IS NOT NULL) OVER (PARTITION BY l.user_id) AS returned
+FROM listed l JOIN candidate c USING (user_id, item_id) LEFT JOIN pair p ON p.relevant AND (p.user_id, p.item_id) = (l.user_id, l.item_id);
 
 INSERT INTO quality_calibration
 SELECT :'label', population, tenth, count(*), count(*) FILTER (WHERE relevant), avg(score), avg(relevant::int)
@@ -37,7 +37,7 @@ FROM (SELECT p.population, c.score, c.relevant, ntile(10) OVER (PARTITION BY p.p
 		('all users', false, false), ('all users, exposures', false, true)) p (population, only_returned, exposed)
 		ON (c.returned OR NOT p.only_returned) AND (c.rank <= 10 OR NOT p.exposed)) t
 GROUP BY population, tenth;
-DROP TABLE calibration;
+DROP TABLE pair, listed, candidate, calibration;
 
 \o
 \qecho
