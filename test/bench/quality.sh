@@ -19,15 +19,14 @@ part_quality() {
 		"$(sql "SELECT similarity FROM quality_rules WHERE place = 1")" "" "no rule" '<= 1'
 	note "$(sql "SELECT days FROM quality_rules WHERE place = 5")" days "freshness .5: age of items" \
 		"$(sql "SELECT days FROM quality_rules WHERE place = 1")" days "no rule" '<= 1'
-	for place in 6 7 8; do
-		rule=$(sql "SELECT split_part(name, ',', 1) FROM quality_rules WHERE place = $place")
-		note "$(sql "SELECT counted FROM quality_rules WHERE place = $place")" of10 "$rule: items that it asks for" \
-			"$(sql "SELECT greatest(counted_base, 0.001) FROM quality_rules WHERE place = $place")" of10 "no rule" '>= 1'
+	for rule in "6 predicate" "7 boost"; do
+		note "$(sql "SELECT counted FROM quality_rules WHERE place = ${rule% *}")" "" "${rule#* }: items in 10 that it asks for" \
+			"$(sql "SELECT counted_base FROM quality_rules WHERE place = ${rule% *}")" "" "no rule" '>= 1'
 	done
-	for place in 9 11; do
-		rule=$(sql "SELECT split_part(name, ' n', 1) FROM quality_rules WHERE place = $place")
-		note "$(sql "SELECT counted FROM quality_rules WHERE place = $place")" of10 "${rule%,*}: items that it leaves out" \
-			"$(sql "SELECT counted_base FROM quality_rules WHERE place = $place")" of10 "no rule" '<= 0'
+	note "$(sql "SELECT counted FROM quality_rules WHERE place = 8")" "" "pin: share of lists with it in its place" "" "" "" '>= 1'
+	for rule in "9 ban" "11 rebuy_after"; do
+		note "$(sql "SELECT counted FROM quality_rules WHERE place = ${rule% *}")" "" "${rule#* }: items in 10 that it leaves out" \
+			"$(sql "SELECT counted_base FROM quality_rules WHERE place = ${rule% *}")" "" "no rule" '<= 0'
 	done
 	note "$(sql "SELECT coverage FROM quality_rules WHERE place = 13")" "" "explore: coverage@10" \
 		"$(sql "SELECT coverage FROM quality_rules WHERE place = 12")" "" "no rule" '>= 1'
@@ -59,7 +58,7 @@ quality_beside() {
 				repeat quality_month retail "$cutoff" "$cutoff" false 1
 			done
 		done
-		# the last month once more, by a model that is served from
+		# the last month once more, by a model that is stored
 		sql "SELECT FROM recsys.alter_recommender('retail', repeatable => false);
 			SELECT FROM recsys.train('retail', cutoff => '$cutoff')"
 		psql -X -v recommender=retail -v cutoff="$cutoff" -v label="Online Retail" -v sample=3 -f test/bench/quality_calibration.sql
