@@ -116,7 +116,7 @@ BEGIN
 			'{"model_id": "the model", "item_id": "the item", "category": "category; NULL where the catalog has none", "price": "price; NULL where the catalog has none, or one below 0", "released_at": "when the item was released; NULL where the catalog does not say", "extra": "the policy''s own features, ordered by name in bytes; 0 where the expression gave NULL; NULL where the policy has none or the catalog not the item"}'),
 		('recommendation', format('user_id %1$s, rank int4, item_id %2$s NOT NULL, score float8 NOT NULL, source text NOT NULL, reason text NOT NULL, because_item_id %2$s, model_id int8 NOT NULL, computed_at timestamptz NOT NULL, PRIMARY KEY (user_id, rank)', u, i),
 			'lists that recommend_all has written, for bulk mail, caches and BI',
-			'{"user_id": "the user", "rank": "place in the list", "item_id": "the item", "score": "as SHOP.recommend has it", "source": "neighbor, factor, popularity or fresh", "reason": "a sentence for people", "because_item_id": "the item that a neighbor goes with", "model_id": "the model", "computed_at": "when the list was made"}'),
+			'{"user_id": "the user", "rank": "place in the list", "item_id": "the item", "score": "as SHOP.recommend has it", "source": "neighbor, factor, popularity, category, history, fresh or pinned; explore is drawn by SHOP.serve alone", "reason": "a sentence for people", "because_item_id": "the item that a neighbor goes with", "model_id": "the model", "computed_at": "when the list was made"}'),
 		('user_evaluation', format('run_id int8, policy text, protocol text, user_id %s, metric text, k int4, value float8 NOT NULL, PRIMARY KEY (run_id, policy, protocol, user_id, metric, k)', u),
 			'metrics of each user, kept when an evaluation is asked for per_user',
 			'{"run_id": "the run", "policy": "the policy", "protocol": "new or all", "user_id": "the user", "metric": "the metric", "k": "length of the list", "value": "the metric of this user"}')
@@ -210,7 +210,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	tables constant name[] := ARRAY['excluded_user', 'excluded_item', 'popularity', 'item_neighbor', 'item_factor', 'user_factor', 'item_attribute', 'recommendation', 'user_evaluation', 'request', 'exposure', 'experiment_override'];
-	views constant name[] := ARRAY['exposure_feature', 'interaction', 'event', 'dislike', 'catalog'];
+	views constant name[] := ARRAY['exposure_feature', 'request_history', 'interaction', 'event', 'dislike', 'catalog'];
 	foreign_objects text;
 	o record;
 	r recsys.recommender := recsys._recommender(recommender);

@@ -112,6 +112,9 @@ COMMENT ON COLUMN recsys.experiment_result.p_value IS 'p-value of no difference,
 COMMENT ON COLUMN recsys.experiment_result.sample_ratio_p IS 'probability that units fall into the arms so far from the weights by chance, at any look: of those assigned and of those with an exposure; below 0.01, as it is of one sound experiment in a hundred at most, the test is called invalid';
 COMMENT ON COLUMN recsys.experiment_result.open_units IS 'units that the metric leaves out yet, since their window is open; of click-through units with such an exposure';
 
+-- promotions come before experiments; only drafts are dropped, and no promotion names one
+ALTER TABLE recsys.promotion ADD FOREIGN KEY (experiment_id, recommender) REFERENCES recsys.experiment (experiment_id, recommender);
+
 DO $$
 DECLARE
 	t name;

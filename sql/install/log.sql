@@ -42,7 +42,7 @@ BEGIN
 			"model_id": "the model", "feature_version": "version of the list of features",
 			"ranker": "what scored: linear (recsys.ranker_weight of the model) or none (the blend of its parts)",
 			"experiment_id": "the experiment; NULL where none ran for this unit", "variant": "its arm for this unit",
-			"history_item": "items of the history used, the newest history_limit after merging, ordered by id",
+			"history_item": "items of the history used, the newest history_limit after merging, ordered by id; the view request_history has a row for each",
 			"history_weight": "their weights, or ratings, as the model was given them",
 			"history_at": "their newest times", "rows": "items listed",
 			"milliseconds": "time that the list took, without logging it",
@@ -88,11 +88,23 @@ BEGIN
 		"feature": "name of the feature", "value": "its value when the list was made"}') LOOP
 		EXECUTE format('COMMENT ON COLUMN %I.exposure_feature.%I IS %L', recommender, c.key, c.value);
 	END LOOP;
+	-- by subscripts: unnest would take apart ids of a composite type
+	EXECUTE format($v$CREATE VIEW %1$I.request_history WITH (security_invoker = true) AS
+		SELECT r.requested_at, r.request_id, r.unit, r.user_id, h.place, r.history_item[h.place] AS item_id,
+			r.history_weight[h.place]::float8 AS weight, r.history_at[h.place] AS interacted_at
+		FROM %1$I.request r, generate_subscripts(r.history_item, 1) h (place)$v$, recommender);
+	EXECUTE format('COMMENT ON VIEW %I.request_history IS %L', recommender, 'the histories that requests were answered from in long form, a row for each item');
+	FOR c IN SELECT * FROM jsonb_each_text('{"requested_at": "as in request", "request_id": "the request", "unit": "as in request",
+		"user_id": "the user; NULL of a session", "place": "place in the arrays of request, from 1: by the id of the item",
+		"item_id": "item of the history used", "weight": "its weight, or rating, as the model was given it",
+		"interacted_at": "its newest time"}') LOOP
+		EXECUTE format('COMMENT ON COLUMN %I.request_history.%I IS %L', recommender, c.key, c.value);
+	END LOOP;
 	PERFORM recsys._make_partitions(recommender, 'request');
 	PERFORM recsys._make_partitions(recommender, 'exposure');
 END $$;
 COMMENT ON FUNCTION recsys._build_log(name) IS
-'creates the tables of requests and exposures in a recommender''s own id types, with the partitions of the next months';
+'creates the tables of requests and exposures in a recommender''s own id types, with the partitions of the next months, and the views of their arrays in long form';
 
 CREATE FUNCTION recsys._partitions(recommender name, parent name, OUT partition name, OUT until timestamptz) RETURNS SETOF record
 LANGUAGE sql STABLE

@@ -8,7 +8,7 @@ CREATE FUNCTION recsys._report_switches(recommender name)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT p.promoted_at, false, p.to_policy::text, p.to_version, p.to_model_id,
-		CASE WHEN p.forced THEN 'force' || coalesce(', experiment ' || e.experiment, '') WHEN p.experiment_id IS NOT NULL THEN 'experiment ' || coalesce(e.experiment::text, p.experiment_id::text) ELSE p.kind END,
+		CASE WHEN p.forced THEN 'force' || coalesce(', experiment ' || e.experiment, '') WHEN p.experiment_id IS NOT NULL THEN 'experiment ' || e.experiment ELSE p.kind END,
 		p.reason, p.by_role::text
 	FROM recsys.promotion p LEFT JOIN recsys.experiment e ON (e.experiment_id, e.recommender) = (p.experiment_id, p.recommender)
 	WHERE p.recommender = $1

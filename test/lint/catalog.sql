@@ -7,10 +7,13 @@ SET client_min_messages = warning;
 CREATE EXTENSION recsys;
 
 CREATE SCHEMA lint_source;
-CREATE TABLE lint_source.event (who int8, what text, at timestamptz, much float8);
+-- types of ids that no other column has
+CREATE DOMAIN lint_source.u AS int8;
+CREATE DOMAIN lint_source.i AS text;
+CREATE TABLE lint_source.event (who lint_source.u, what lint_source.i, at timestamptz, much float8);
 CREATE INDEX ON lint_source.event (who, at);
 CREATE INDEX ON lint_source.event (what, at);
-CREATE TABLE lint_source.thing (what text PRIMARY KEY, title text, category text, available boolean);
+CREATE TABLE lint_source.thing (what lint_source.i PRIMARY KEY, title text, category text, available boolean);
 SELECT recsys.create_recommender('lint_shop', source => 'lint_source.event',
 	user_column => 'who', item_column => 'what', time_column => 'at',
 	value_column => 'much', catalog => 'lint_source.thing') \g /dev/null
@@ -106,7 +109,8 @@ INSERT INTO rule (rule, query) VALUES
  $$SELECT column_name || ' ' || format_type(atttypid, atttypmod) FROM col
 	WHERE atttypid NOT IN ('text'::regtype, 'int4'::regtype, 'int8'::regtype, 'float8'::regtype, 'bool'::regtype, 'timestamptz'::regtype,
 		'name'::regtype, 'uuid'::regtype, 'jsonb'::regtype, 'regclass'::regtype, 'regtype'::regtype,
-		'float4[]'::regtype, 'text[]'::regtype, 'timestamptz[]'::regtype)
+		'float4[]'::regtype, 'text[]'::regtype, 'timestamptz[]'::regtype,
+		'lint_source.u'::regtype, 'lint_source.i'::regtype, 'lint_source.i[]'::regtype)
 	AND NOT (attname = 'bias' AND atttypid = 'float4'::regtype)$$),
 ('public tables, views and functions can be used by PUBLIC',
  $$SELECT name FROM r WHERE relnamespace = 'recsys'::regnamespace AND NOT has_table_privilege('pg_monitor', oid, 'SELECT')
@@ -179,9 +183,8 @@ SELECT 'doc ' || x.line FROM (
 		UNION ALL SELECT 2, '| --- | --- | --- |'
 		UNION ALL
 		SELECT 2 + a.attnum, format('| %s | %s%s | %s |', a.attname,
-			CASE WHEN r.part = 2 AND a.attname = 'user_id' THEN 'U'
-				WHEN r.part = 2 AND a.attname IN ('item_id', 'neighbor_id') THEN 'I'
-				ELSE format_type(a.atttypid, a.atttypmod) END,
+			CASE a.atttypid WHEN 'lint_source.u'::regtype THEN 'U' WHEN 'lint_source.i'::regtype THEN 'I'
+				WHEN 'lint_source.i[]'::regtype THEN 'I[]' ELSE format_type(a.atttypid, a.atttypmod) END,
 			CASE WHEN a.attnotnull OR r.relkind = 'v' THEN '' ELSE ' ?' END,
 			col_description(r.oid, a.attnum))
 		FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped

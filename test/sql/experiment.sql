@@ -255,5 +255,13 @@ SELECT recsys.decide_experiment('ab', 'two');
 SELECT state, verdict, reason, decided_at IS NOT NULL AS decided FROM recsys.experiment WHERE experiment = 'two';
 SELECT recsys.decide_experiment('ab', 'two'); \echo :SQLSTATE
 SELECT policy, verdict FROM recsys._experiment_verdict('ab', 'two');
+-- a promotion names an experiment that there is, which stays as long as it does; the recommender takes both along
+\set VERBOSITY sqlstate
+INSERT INTO recsys.promotion (recommender, kind, to_policy, to_version, to_model_id, experiment_id, forced, reason) VALUES ('ab', 'promote', 'default', 1, 1, 0, false, 'won');
+INSERT INTO recsys.promotion (recommender, kind, to_policy, to_version, to_model_id, experiment_id, forced, reason) VALUES ('ab', 'promote', 'default', 1, 1, :two, false, 'won');
+DELETE FROM recsys.experiment WHERE experiment_id = :two;
+\set VERBOSITY default
+SELECT recsys.create_experiment('ab', 'never begun', :arms) IS NOT NULL AS drafted;
+SELECT recsys.drop_experiment('ab', 'never begun');
 SELECT recsys.drop_recommender('ab');
-SELECT count(*) AS left_over FROM recsys.experiment;
+SELECT (SELECT count(*) FROM recsys.experiment) AS left_over, (SELECT count(*) FROM recsys.promotion WHERE recommender = 'ab') AS promotions;

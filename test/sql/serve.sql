@@ -99,6 +99,9 @@ SELECT r.request_id = (SELECT DISTINCT s.request_id FROM served s) AS id, r.requ
 FROM library.request r;
 SELECT r.history_item = (SELECT array_agg(e.book ORDER BY e.book) FROM serve_event e WHERE e.reader = 2) AS items,
 	r.history_at = (SELECT array_agg(e.at ORDER BY e.book) FROM serve_event e WHERE e.reader = 2) AS times, r.history_weight FROM library.request r;
+SELECT place, item_id, weight, interacted_at = (SELECT e.at FROM serve_event e WHERE (e.reader, e.book) = (user_id, item_id)) AS same_time,
+	(requested_at, request_id, unit) = (SELECT r.requested_at, r.request_id, r.unit FROM library.request r) AS same_request
+FROM library.request_history ORDER BY place;
 SELECT array_agg((e.position, e.item_id, e.score, e.source) ORDER BY e.position)
 	= (SELECT array_agg((s.rank, s.item_id, s.score, s.source) ORDER BY s.rank) FROM served s) AS same,
 	bool_and(e.score = e.base_score AND e.boost = 1 AND e.freshness = 0 AND e.propensity = 1) AS plain,
