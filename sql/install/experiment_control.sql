@@ -65,6 +65,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION recsys._check_not_tested(name, name) IS '55006 while a policy is an arm of a running experiment; none is started until the transaction ends';
 
+CREATE FUNCTION recsys._routine_policies(recommender name) RETURNS SETOF name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT r.live_policy FROM recsys.recommender r WHERE r.recommender = $1
+	UNION
+	-- an arm without models of its own is a part of the live model, and as fresh as that
+	SELECT v.policy FROM recsys.experiment e
+	JOIN recsys.variant v ON v.experiment_id = e.experiment_id
+	JOIN recsys.policy p ON (p.recommender, p.policy) = (e.recommender, v.policy) AND p.retired_at IS NULL
+	WHERE e.recommender = $1 AND e.state = 'running'
+	AND EXISTS (SELECT FROM recsys.model m WHERE (m.recommender, m.policy, m.method, m.status) = ($1, p.policy, p.method, 'ready'));
+END;
+COMMENT ON FUNCTION recsys._routine_policies(name) IS
+'the policies that a routine retrain is of: the live one, and those with models of their own that running experiments test';
+
 /* ---- definition ---- */
 
 CREATE FUNCTION recsys._default_experiment_settings() RETURNS jsonb

@@ -78,29 +78,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION recsys._retrain_summary(int8, name) IS 'a finished retrain in one line, for the log of the server';
 
-CREATE PROCEDURE recsys.retrain(recommender name, policy name DEFAULT NULL, cutoff timestamptz DEFAULT NULL,
-	evaluate boolean DEFAULT true, publish boolean DEFAULT true, random_split boolean DEFAULT false,
-	seed int8 DEFAULT 1, workers int4 DEFAULT NULL, memory text DEFAULT NULL, verbose boolean DEFAULT false)
+CREATE PROCEDURE recsys._retrain(recommender name, policy name, cutoff timestamptz, evaluate boolean, publish boolean,
+	random_split boolean, seed int8, workers int4, memory text, verbose boolean, INOUT failure text[])
 LANGUAGE plpgsql AS $$
 DECLARE
 	run int8;
 	stages text[];
 	next_stage text;
-	failed boolean := false;
 	code text;
 	message text;
 	detail text;
 	hint text;
 BEGIN
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-	CALL recsys._check_nonatomic('retrain');
-	IF recommender IS NULL OR evaluate IS NULL OR publish IS NULL OR random_split IS NULL OR seed IS NULL OR retrain.verbose IS NULL THEN
-		RAISE EXCEPTION '% must not be NULL', CASE WHEN recommender IS NULL THEN 'recommender' WHEN evaluate IS NULL THEN 'evaluate'
-			WHEN publish IS NULL THEN 'publish' WHEN random_split IS NULL THEN 'random_split' WHEN seed IS NULL THEN 'seed' ELSE 'verbose' END
-			USING ERRCODE = '22004';
-	END IF;
 	run := recsys._open_run(recommender, true);
-	PERFORM recsys._train_open(run, recommender, nullif(ARRAY[policy], ARRAY[NULL::name]), cutoff, random_split, '{5,10,20,50}', false, seed, workers, memory, retrain.verbose);
+	PERFORM recsys._train_open(run, recommender, nullif(ARRAY[policy], ARRAY[NULL::name]), cutoff, random_split, '{5,10,20,50}', false, seed, workers, memory, _retrain.verbose);
 	stages := CASE WHEN evaluate THEN ARRAY['load', 'split', 'train', 'evaluate'] ELSE ARRAY['load'] END
 		|| CASE WHEN recsys._learns_ranker(recommender, policy) THEN ARRAY['ranker'] ELSE '{}' END
 		|| ARRAY['bots', 'train_all', 'write']
@@ -113,28 +105,74 @@ BEGIN
 		COMMIT;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		BEGIN
-			PERFORM recsys._retrain_stage(run, recommender, next_stage, retrain.verbose);
+			PERFORM recsys._retrain_stage(run, recommender, next_stage, _retrain.verbose);
 		EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
 			GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
 				detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-			failed := true;
+			failure := ARRAY[code, message, detail, hint];
 		END;
-		IF failed THEN
+		IF failure IS NOT NULL THEN
 			PERFORM recsys._fail_run(run, code, message, detail, hint);
-			PERFORM recsys._train_close();
-			COMMIT;
-			PERFORM recsys._raise(code, message, detail, hint);
+			EXIT;
 		END IF;
 		COMMIT;
 	END LOOP;
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-	-- a run that has not failed has a message only where its model is held back
-	UPDATE recsys.training_run t SET state = CASE WHEN t.message IS NULL THEN 'succeeded' ELSE 'held_back' END, finished_at = clock_timestamp()
-	WHERE t.run_id = run;
-	PERFORM recsys._log(recsys._retrain_summary(run, policy));
+	IF failure IS NULL THEN
+		-- a run that has not failed has a message only where its model is held back
+		UPDATE recsys.training_run t SET state = CASE WHEN t.message IS NULL THEN 'succeeded' ELSE 'held_back' END, finished_at = clock_timestamp()
+		WHERE t.run_id = run;
+		PERFORM recsys._log(recsys._retrain_summary(run, policy));
+	END IF;
 	PERFORM recsys._train_close();
 	PERFORM recsys._unlock_run(recommender);
 	COMMIT;
 END $$;
+COMMENT ON PROCEDURE recsys._retrain(name, name, timestamptz, boolean, boolean, boolean, int8, int4, text, boolean, text[]) IS
+'one run of retrain; failure is NULL, or has SQLSTATE, message, detail and hint of a run that failed and has been written down';
+
+CREATE PROCEDURE recsys.retrain(recommender name, policy name DEFAULT NULL, cutoff timestamptz DEFAULT NULL,
+	evaluate boolean DEFAULT true, publish boolean DEFAULT true, random_split boolean DEFAULT false,
+	seed int8 DEFAULT 1, workers int4 DEFAULT NULL, memory text DEFAULT NULL, verbose boolean DEFAULT false)
+LANGUAGE plpgsql AS $$
+DECLARE
+	next_policy name := policy;
+	done name[] := '{}';
+	failure text[];
+	first_failure text[];
+BEGIN
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+	CALL recsys._check_nonatomic('retrain');
+	IF recommender IS NULL OR evaluate IS NULL OR publish IS NULL OR random_split IS NULL OR seed IS NULL OR retrain.verbose IS NULL THEN
+		RAISE EXCEPTION '% must not be NULL', CASE WHEN recommender IS NULL THEN 'recommender' WHEN evaluate IS NULL THEN 'evaluate'
+			WHEN publish IS NULL THEN 'publish' WHEN random_split IS NULL THEN 'random_split' WHEN seed IS NULL THEN 'seed' ELSE 'verbose' END
+			USING ERRCODE = '22004';
+	END IF;
+	PERFORM recsys._check_owner(recommender);
+	-- once more than each run takes it, so that nobody comes in between two of them
+	PERFORM recsys._lock_run(recommender, true);
+	LOOP
+		IF policy IS NULL AND publish THEN
+			-- asked anew each time, for hours may have gone by; the live one is the last, for the leaderboard shows the last run
+			SELECT p.policy INTO next_policy FROM recsys._routine_policies(retrain.recommender) p (policy)
+			JOIN recsys.recommender r ON r.recommender = retrain.recommender
+			WHERE p.policy <> ALL (done) ORDER BY p.policy = r.live_policy, p.policy LIMIT 1;
+			EXIT WHEN NOT FOUND;
+			done := done || next_policy;
+		END IF;
+		failure := NULL;
+		CALL recsys._retrain(recommender, next_policy, cutoff, evaluate, publish, random_split, seed, workers, memory, retrain.verbose, failure);
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+		first_failure := coalesce(first_failure, failure);
+		-- a run that fails does not keep the others from theirs, one that is cancelled does
+		EXIT WHEN policy IS NOT NULL OR NOT publish OR failure[1] IN ('57014', '57P01');
+	END LOOP;
+	IF first_failure IS NOT NULL THEN
+		-- the error lets go of the lock
+		PERFORM recsys._raise(first_failure[1], first_failure[2], first_failure[3], first_failure[4]);
+	END IF;
+	PERFORM recsys._unlock_run(recommender);
+	COMMIT;
+END $$;
 COMMENT ON PROCEDURE recsys.retrain(name, name, timestamptz, boolean, boolean, boolean, int8, int4, text, boolean) IS
-'the whole loop in one call: load, split at the cutoff (NULL: the time below which 90 % of interactions lie, at midnight), train and evaluate policy (NULL: the live one) beside popularity and its parts, learn its ranker, train on everything, store and publish, unless it is of another policy than the live one or worse than what is live (state held_back; see recsys.promote); commits stage by stage, so not inside a transaction block';
+'the whole loop in one call: load, split at the cutoff (NULL: the time below which 90 % of interactions lie, at midnight), train and evaluate policy (NULL: the live one, and before it those that running experiments test, each in a run of its own) beside popularity and its parts, learn its ranker, train on everything, store and publish, unless it is of another policy than the live one or worse than what is live (state held_back; see recsys.promote); commits stage by stage, so not inside a transaction block';

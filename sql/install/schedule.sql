@@ -108,22 +108,22 @@ CREATE FUNCTION recsys._is_due(recommender name, schedule text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	due timestamptz;
+	last_due timestamptz;
 BEGIN
 	IF recommender IS NULL OR schedule IS NULL THEN
 		RAISE EXCEPTION 'recommender and schedule must not be NULL' USING ERRCODE = '22004';
 	END IF;
 	PERFORM recsys._check_owner(recommender);
-	due := recsys._last_due(schedule, now());
+	last_due := recsys._last_due(schedule, now());
 	-- retrain alone has the stages publish and maintain, which is the last one
-	RETURN NOT EXISTS (SELECT FROM recsys.training_run t
-		JOIN recsys.model m ON m.model_id = t.model_id
-		JOIN recsys.recommender r ON (r.recommender, r.live_policy) = (t.recommender, m.policy)
-		WHERE t.recommender = recommender AND t.started_at >= due
-		AND (SELECT count(*) FROM recsys.training_stage s WHERE s.run_id = t.run_id AND s.stage IN ('publish', 'maintain')) = 2);
+	RETURN EXISTS (SELECT FROM recsys._routine_policies(recommender) p (policy)
+		WHERE NOT EXISTS (SELECT FROM recsys.training_run t
+			JOIN recsys.model m ON m.model_id = t.model_id
+			WHERE (t.recommender, m.policy) = (recommender, p.policy) AND t.started_at >= last_due
+			AND (SELECT count(*) FROM recsys.training_stage s WHERE s.run_id = t.run_id AND s.stage IN ('publish', 'maintain')) = 2));
 END $$;
 COMMENT ON FUNCTION recsys._is_due(name, text) IS
-'whether a schedule''s last instant has gone by without a retrain of the live policy that was begun since and came to its end';
+'whether a schedule''s last instant has gone by without a retrain of the live policy, or of one with models that a running experiment tests, that was begun since and came to its end';
 
 CREATE PROCEDURE recsys.retrain_due(recommender name, schedule text)
 LANGUAGE plpgsql AS $$
@@ -135,7 +135,7 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON PROCEDURE recsys.retrain_due(name, text) IS
-'retrains if the last instant of a cron schedule has gone by without a retrain of the live policy that came to its end: once after a downtime, however long it was';
+'retrains if the last instant of a cron schedule has gone by without a retrain of the live policy, and of what running experiments test, that came to its end: once after a downtime, however long it was';
 
 /* ---- jobs of pg_cron, whose tables and functions may not be there ---- */
 

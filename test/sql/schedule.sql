@@ -72,6 +72,55 @@ SELECT recsys._is_due('sched', '0 3 1 1 *');
 CALL recsys.retrain('sched', evaluate => false);
 SELECT recsys._is_due('sched', '0 3 1 1 *');
 
+-- what a running experiment tests is retrained too, and served to its arm from then on; but not what
+-- has no model of its own, nor what is tested by no experiment that runs
+SELECT recsys.promote('sched', 'popularity', force => true, reason => 'the control') > 0 AS live;
+SELECT recsys.create_policy('sched', 'part', 'popularity'), recsys.create_policy('sched', 'idle', 'item_item'), recsys.train('sched', 'idle') > 0 AS trained;
+SELECT recsys.create_experiment('sched', 'lists', '[{"variant": "old", "policy": "popularity", "control": true}, {"variant": "new", "policy": "default"},
+	{"variant": "again", "policy": "default"}, {"variant": "part", "policy": "part"}, {"variant": "app", "policy": "external"}]') > 0 AS drafted,
+	recsys.create_experiment('sched', 'draft', '[{"variant": "old", "policy": "popularity", "control": true}, {"variant": "idle", "policy": "idle"}]') > 0 AS another;
+SELECT * FROM recsys._routine_policies('sched');
+SELECT recsys.start_experiment('sched', 'lists') > 0 AS started;
+SELECT * FROM recsys._routine_policies('sched') p ORDER BY p;
+INSERT INTO sched.experiment_override SELECT experiment_id, v.unit, v.variant
+FROM recsys.experiment, (VALUES ('1', 'old'), ('2', 'new'), ('3', 'again'), ('4', 'part')) v (unit, variant) WHERE recommender = 'sched' AND experiment = 'lists';
+PREPARE trained AS SELECT t.state, m.policy, m.model_id = r.live_model_id AS live, t.message
+	FROM recsys.training_run t JOIN recsys.recommender r ON r.recommender = t.recommender LEFT JOIN recsys.model m ON m.model_id = t.model_id
+	WHERE r.recommender = 'sched' AND t.run_id > $1 ORDER BY t.run_id;
+PREPARE locks AS SELECT count(*) AS locks FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'object' AND classid = 'pg_namespace'::regclass AND mode = 'ShareUpdateExclusiveLock';
+UPDATE recsys.training_run SET started_at = started_at - interval '2 years' WHERE recommender = 'sched';
+SELECT max(run_id) AS run FROM recsys.training_run \gset
+CALL recsys.retrain_due('sched', '0 3 1 1 *');
+EXECUTE trained(:run);
+EXECUTE locks;
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+SELECT count(*) AS listed FROM generate_series(1, 4) u, sched.serve(u, k => 1);
+SELECT q.unit, q.variant, q.policy, q.model_id = (SELECT max(m.model_id) FROM recsys.model m JOIN recsys.training_run t ON t.model_id = m.model_id
+	WHERE t.run_id > :run AND m.policy = CASE q.policy WHEN 'part' THEN 'popularity' ELSE q.policy END) AS fresh
+FROM sched.request q ORDER BY q.unit;
+-- fresh is one as little as the other
+UPDATE recsys.training_run SET started_at = started_at - interval '2 years' WHERE recommender = 'sched';
+CALL recsys.retrain('sched', policy => 'popularity', evaluate => false);
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+CALL recsys.retrain('sched', policy => 'default', evaluate => false);
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+-- an arm that fails is an error, and keeps nothing else from being retrained
+UPDATE recsys.training_run SET started_at = started_at - interval '2 years' WHERE recommender = 'sched';
+SELECT max(run_id) AS run FROM recsys.training_run \gset
+CREATE TRIGGER stop BEFORE INSERT ON sched.item_factor EXECUTE FUNCTION sched_stop();
+CALL recsys.retrain('sched', evaluate => false);
+EXECUTE trained(:run);
+EXECUTE locks;
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+DROP TRIGGER stop ON sched.item_factor;
+-- one that is not to be published is of the live policy alone, and so are all when the experiment is over
+SELECT max(run_id) AS run FROM recsys.training_run \gset
+CALL recsys.retrain('sched', evaluate => false, publish => false);
+SELECT recsys.stop_experiment('sched', 'lists') IS NOT NULL AS stopped;
+CALL recsys.retrain('sched', evaluate => false);
+EXECUTE trained(:run);
+SELECT recsys._is_due('sched', '0 3 1 1 *');
+
 -- no two jobs have one name, however names are made and cut
 SELECT recsys._job_names('shop') AS shop, recsys._job_names('shop catch-up') AS catch_up;
 SELECT count(DISTINCT left(j, 63)) AS names, max(octet_length(j)) <= 63 AS whole
