@@ -217,30 +217,56 @@ END $$;
 COMMENT ON FUNCTION recsys.create_policy(name, name, text, jsonb) IS
 'names a method with settings; returns the version; settings not given have the method''s defaults';
 
-CREATE FUNCTION recsys.alter_policy(recommender name, policy name, settings jsonb) RETURNS int4
+CREATE FUNCTION recsys._renew_policy(old recsys.policy, method text, settings jsonb) RETURNS int4
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	PERFORM recsys._check_rules(old.recommender, settings -> 'rules');
+	PERFORM recsys._check_features(old.recommender, settings);
+	UPDATE recsys.policy p SET retired_at = now() WHERE (p.recommender, p.policy, p.version) = (old.recommender, old.policy, old.version);
+	INSERT INTO recsys.policy VALUES (old.recommender, old.policy, old.version + 1, method, settings);
+	RETURN old.version + 1;
+END $$;
+COMMENT ON FUNCTION recsys._renew_policy(recsys.policy, text, jsonb) IS
+'retires the current version of a policy, of which it is given the row, and makes the next one; returns its number';
+
+CREATE FUNCTION recsys._restore_policy(v recsys.policy) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	old recsys.policy;
-	full_settings jsonb;
+BEGIN
+	SELECT p.* INTO old FROM recsys.policy p WHERE (p.recommender, p.policy) = (v.recommender, v.policy) AND p.retired_at IS NULL;
+	IF (old.method, old.settings) IS DISTINCT FROM (v.method, v.settings) THEN
+		PERFORM recsys._check_not_tested(v.recommender, v.policy);
+		PERFORM recsys._renew_policy(old, v.method, v.settings);
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._restore_policy(recsys.policy) IS
+'makes the settings of an earlier version of a policy, of which it is given the row, those of a new one, unless it has them';
+
+CREATE FUNCTION recsys.alter_policy(recommender name, policy name, settings jsonb) RETURNS int4
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	r recsys.recommender;
+	old recsys.policy;
+	version int4;
 BEGIN
 	PERFORM recsys._check_owner(recommender);
 	PERFORM recsys._check_not_tested(recommender, policy);
-	UPDATE recsys.policy p SET retired_at = now()
-	WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL
-	RETURNING p.* INTO old;
+	r := recsys._lock_live(recommender);
+	SELECT p.* INTO old FROM recsys.policy p WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" of recommender "%" does not exist', policy, recommender USING ERRCODE = '42704';
 	END IF;
-	full_settings := recsys._check_policy_settings(old.method,
-		old.settings - coalesce(recsys._unused_settings(settings ->> 'similarity'), '{}') || coalesce(settings, '{}'));
-	PERFORM recsys._check_rules(recommender, full_settings -> 'rules');
-	PERFORM recsys._check_features(recommender, full_settings);
-	INSERT INTO recsys.policy VALUES (recommender, policy, old.version + 1, old.method, full_settings);
-	RETURN old.version + 1;
+	version := recsys._renew_policy(old, old.method, recsys._check_policy_settings(old.method,
+		old.settings - coalesce(recsys._unused_settings(settings ->> 'similarity'), '{}') || coalesce(settings, '{}')));
+	PERFORM recsys._record_alter(r, old);
+	RETURN version;
 END $$;
 COMMENT ON FUNCTION recsys.alter_policy(name, name, jsonb) IS
-'makes a new version of a policy with some settings changed; returns the version; models of the old one stay, and are served with the new one''s rules; settings that do not hold for a new similarity are dropped';
+'makes a new version of a policy with some settings changed; returns the version; models of the old one stay, and are served with the new one''s rules, which recsys.promotion records where that is live; settings that do not hold for a new similarity are dropped';
 
 CREATE FUNCTION recsys.drop_policy(recommender name, policy name) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,6 +1,6 @@
 /* ---------------------------------------------------------------------------
- * Which model is served: every switch of the live policy or model, its gate,
- * and the way back.
+ * Which model is served by which rules: every switch of the live policy, its
+ * settings or its model, its gate, and the way back.
  *
  * A switch is one transaction: the registry's row and a row of
  * recsys.promotion.  The promotions are a stack: before_id points to the one
@@ -12,7 +12,7 @@
 CREATE TABLE recsys.promotion (
 	promotion_id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	recommender name NOT NULL REFERENCES recsys.recommender ON DELETE CASCADE,
-	kind text NOT NULL CHECK (kind IN ('retrain', 'promote', 'rollback')),
+	kind text NOT NULL CHECK (kind IN ('retrain', 'promote', 'rollback', 'alter')),
 	from_policy name,
 	from_version int4,
 	from_model_id int8,
@@ -29,15 +29,15 @@ CREATE TABLE recsys.promotion (
 	before_id int8
 );
 CREATE INDEX ON recsys.promotion (recommender, promotion_id);
-COMMENT ON TABLE recsys.promotion IS 'every switch of the model or policy that a recommender serves, by a retrain, promote or rollback';
+COMMENT ON TABLE recsys.promotion IS 'every switch of the model or policy that a recommender serves, by a retrain, promote, rollback or alter_policy';
 COMMENT ON COLUMN recsys.promotion.promotion_id IS 'identity';
 COMMENT ON COLUMN recsys.promotion.recommender IS 'the recommender';
-COMMENT ON COLUMN recsys.promotion.kind IS 'retrain (of the live policy, published by itself), promote or rollback';
+COMMENT ON COLUMN recsys.promotion.kind IS 'retrain (of the live policy, published by itself), promote, rollback, or alter (of the live policy''s settings, whose rules hold at once)';
 COMMENT ON COLUMN recsys.promotion.from_policy IS 'the policy that was live; NULL of the first model';
-COMMENT ON COLUMN recsys.promotion.from_version IS 'the version of it that the model was trained by';
+COMMENT ON COLUMN recsys.promotion.from_version IS 'the version of it whose rules were served';
 COMMENT ON COLUMN recsys.promotion.from_model_id IS 'the model that was live';
 COMMENT ON COLUMN recsys.promotion.to_policy IS 'the policy that went live';
-COMMENT ON COLUMN recsys.promotion.to_version IS 'the version of it that the model was trained by';
+COMMENT ON COLUMN recsys.promotion.to_version IS 'the version of it whose rules are served since; recsys.model has the one that the model was trained by';
 COMMENT ON COLUMN recsys.promotion.to_model_id IS 'the model that went live';
 COMMENT ON COLUMN recsys.promotion.experiment_id IS 'the experiment named to promote, which that decides; NULL without one';
 COMMENT ON COLUMN recsys.promotion.forced IS 'whether it went live without an experiment''s verdict, or against one';
@@ -69,7 +69,7 @@ END $$;
 COMMENT ON FUNCTION recsys._lock_live(name) IS
 'the registry row of a recommender, so locked that nobody else switches its model';
 
-CREATE FUNCTION recsys._switch(r recsys.recommender, m recsys.model, kind text, reason text,
+CREATE FUNCTION recsys._switch(r recsys.recommender, from_version int4, m recsys.model, kind text, reason text,
 	forced boolean DEFAULT false, experiment_id int8 DEFAULT NULL, before_id int8 DEFAULT NULL) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -79,16 +79,35 @@ BEGIN
 	UPDATE recsys.recommender d SET live_policy = m.policy, live_model_id = m.model_id WHERE d.recommender = r.recommender;
 	INSERT INTO recsys.promotion AS p (recommender, kind, from_policy, from_version, from_model_id,
 		to_policy, to_version, to_model_id, experiment_id, forced, reason, before_id)
-	SELECT r.recommender, kind, o.policy, o.policy_version, o.model_id,
-		m.policy, m.policy_version, m.model_id, experiment_id, forced, reason,
+	SELECT r.recommender, kind, o.policy, CASE WHEN o.policy IS NOT NULL THEN from_version END, o.model_id,
+		m.policy, recsys._current_version(r.recommender, m.policy), m.model_id, experiment_id, forced, reason,
 		CASE WHEN kind = 'rollback' THEN before_id
 			ELSE (SELECT max(b.promotion_id) FROM recsys.promotion b WHERE b.recommender = r.recommender) END
 	FROM (SELECT) one LEFT JOIN recsys.model o ON (o.model_id, o.recommender) = (r.live_model_id, r.recommender)
 	RETURNING p.promotion_id INTO id;
 	RETURN id;
 END $$;
-COMMENT ON FUNCTION recsys._switch(recsys.recommender, recsys.model, text, text, boolean, int8, int8) IS
-'makes a model and its policy live, and writes the promotion; before_id is for a rollback, others go on top of the last one';
+COMMENT ON FUNCTION recsys._switch(recsys.recommender, int4, recsys.model, text, text, boolean, int8, int8) IS
+'makes a model and its policy live, and writes the promotion; from_version is what the live policy had before; before_id is for a rollback, others go on top of the last one';
+
+CREATE FUNCTION recsys._record_alter(r recsys.recommender, old recsys.policy) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	m recsys.model;
+	changed text;
+BEGIN
+	SELECT d.* INTO m FROM recsys.model d WHERE (d.recommender, d.model_id, d.policy) = (r.recommender, r.live_model_id, old.policy);
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	SELECT string_agg(k.key, ', ' ORDER BY k.key COLLATE "C") INTO changed FROM recsys.policy p, jsonb_object_keys(old.settings || p.settings) k (key)
+	WHERE (p.recommender, p.policy) = (r.recommender, old.policy) AND p.retired_at IS NULL
+	AND old.settings -> k.key IS DISTINCT FROM p.settings -> k.key;
+	PERFORM recsys._switch(r, old.version, m, 'alter', coalesce('changed: ' || changed, 'nothing changed'));
+END $$;
+COMMENT ON FUNCTION recsys._record_alter(recsys.recommender, recsys.policy) IS
+'writes the promotion of a policy that has been altered, given as it was, if its model is live';
 
 /* ---- the gate of a routine retrain ---- */
 
@@ -166,7 +185,7 @@ BEGIN
 	END IF;
 	judged := recsys._judge(run_id, m);
 	IF NOT judged.holds THEN
-		PERFORM recsys._switch(r, m, 'retrain', judged.reason);
+		PERFORM recsys._switch(r, recsys._current_version(r.recommender, r.live_policy), m, 'retrain', judged.reason);
 		RETURN 1;
 	END IF;
 	UPDATE recsys.training_run t SET message = judged.reason,
@@ -280,7 +299,7 @@ BEGIN
 			USING ERRCODE = '55000', HINT = hint;
 	END IF;
 	PERFORM recsys._share_model(recommender, m.model_id);
-	id := recsys._switch(r, m, 'promote', coalesce(why, tested.reason), force, tested.experiment_id);
+	id := recsys._switch(r, recsys._current_version(recommender, r.live_policy), m, 'promote', coalesce(why, tested.reason), force, tested.experiment_id);
 	IF experiment IS NOT NULL THEN
 		decided := recsys._experiment(recommender, experiment);
 		IF decided.state <> 'decided' THEN
@@ -295,23 +314,24 @@ END $$;
 COMMENT ON FUNCTION recsys.promote(name, name, name, boolean, text) IS
 'makes the newest model of a policy live, and the policy the one that retrain trains: by the verdict ship of an experiment for it, or by force with a reason; by force also a model of the live policy that was held back; ends the experiment that it names, with the verdict that it has; returns promotion_id';
 
-CREATE FUNCTION recsys._way_back(recommender name) RETURNS TABLE (step int4, promotion_id int8, before_id int8, policy name, model_id int8)
+CREATE FUNCTION recsys._way_back(recommender name) RETURNS TABLE (step int4, promotion_id int8, before_id int8, policy name, version int4, model_id int8, altered boolean)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	WITH RECURSIVE back (step, promotion_id, before_id, policy, model_id) AS (
-		SELECT 0, p.promotion_id, p.before_id, p.to_policy, p.to_model_id
+	WITH RECURSIVE back (step, promotion_id, before_id, policy, version, model_id) AS (
+		SELECT 0, p.promotion_id, p.before_id, p.to_policy, p.to_version, p.to_model_id
 		FROM recsys.promotion p
 		WHERE p.recommender = $1 AND p.promotion_id = (SELECT max(l.promotion_id) FROM recsys.promotion l WHERE l.recommender = $1)
 		UNION ALL
-		SELECT b.step + 1, p.promotion_id, p.before_id, p.to_policy, p.to_model_id
+		SELECT b.step + 1, p.promotion_id, p.before_id, p.to_policy, p.to_version, p.to_model_id
 		FROM back b JOIN recsys.promotion p ON p.promotion_id = b.before_id AND p.recommender = $1
 	)
-	SELECT b.step, b.promotion_id, b.before_id, b.policy, b.model_id
+	SELECT b.step, b.promotion_id, b.before_id, b.policy, b.version, b.model_id, (v.method, v.settings) IS DISTINCT FROM (p.method, p.settings)
 	FROM back b JOIN recsys.model m ON (m.model_id, m.recommender) = (b.model_id, $1) AND m.status = 'ready'
-	WHERE EXISTS (SELECT FROM recsys.policy p WHERE (p.recommender, p.policy) = ($1, b.policy) AND p.retired_at IS NULL);
+	JOIN recsys.policy p ON (p.recommender, p.policy) = ($1, b.policy) AND p.retired_at IS NULL
+	JOIN recsys.policy v ON (v.recommender, v.policy, v.version) = ($1, b.policy, b.version);
 END;
 COMMENT ON FUNCTION recsys._way_back(name) IS
-'the models that have been live and can be so again, from the last promotion back';
+'the models that have been live and can be so again, from the last promotion back, with the version of the policy whose rules were served, and whether the policy has other settings now';
 
 CREATE FUNCTION recsys._before(recommender name) RETURNS int8
 LANGUAGE sql STABLE
@@ -319,44 +339,68 @@ BEGIN ATOMIC
 	SELECT b.model_id FROM recsys._way_back($1) b JOIN recsys.recommender r ON r.recommender = $1
 	WHERE (b.policy, b.model_id) IS DISTINCT FROM (r.live_policy, r.live_model_id) ORDER BY b.step LIMIT 1;
 END;
-COMMENT ON FUNCTION recsys._before(name) IS 'the model that a rollback would go to; NULL where there is none';
+COMMENT ON FUNCTION recsys._before(name) IS 'the first model other than the live one that rollbacks come to; NULL where there is none';
+
+CREATE FUNCTION recsys._check_way_back(r recsys.recommender, to_model int8) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	m recsys.model;
+BEGIN
+	SELECT d.* INTO m FROM recsys.model d WHERE (d.recommender, d.model_id) = (r.recommender, to_model);
+	IF m.model_id IS NULL THEN
+		RAISE EXCEPTION 'model % of recommender "%" does not exist', to_model, r.recommender USING ERRCODE = '42704',
+			HINT = format('SELECT model_id FROM recsys.model WHERE recommender = %L AND status = ''ready'' lists those there are.', r.recommender);
+	ELSIF m.model_id = r.live_model_id AND m.policy = r.live_policy THEN
+		RAISE EXCEPTION 'model % is live already', to_model USING ERRCODE = '55000';
+	ELSIF m.status <> 'ready' THEN
+		RAISE EXCEPTION 'model % of recommender "%" is no longer kept', to_model, r.recommender USING ERRCODE = '55000',
+			HINT = format('SELECT model_id FROM recsys.model WHERE recommender = %L AND status = ''ready'' lists those that are.', r.recommender);
+	ELSIF NOT EXISTS (SELECT FROM recsys.promotion p WHERE (p.recommender, p.to_model_id) = (r.recommender, to_model)) THEN
+		RAISE EXCEPTION 'model % has never been live', to_model USING ERRCODE = '55000',
+			HINT = format('SELECT recsys.promote(%L, %L, ...) makes the newest model of its policy live.', r.recommender, m.policy);
+	ELSIF NOT EXISTS (SELECT FROM recsys.policy p WHERE (p.recommender, p.policy) = (r.recommender, m.policy) AND p.retired_at IS NULL) THEN
+		RAISE EXCEPTION 'policy "%" of model % has been dropped', m.policy, to_model USING ERRCODE = '55000',
+			HINT = format('SELECT recsys.create_policy(%L, %L, ...) makes it anew.', r.recommender, m.policy);
+	END IF;
+END $$;
+COMMENT ON FUNCTION recsys._check_way_back(recsys.recommender, int8) IS
+'raises an error that says why a recommender cannot go back to a model, where it cannot';
 
 CREATE FUNCTION recsys.rollback(recommender name, to_model int8 DEFAULT NULL, reason text DEFAULT NULL) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	r recsys.recommender := recsys._lock_live(recommender);
-	target int8 := coalesce(to_model, recsys._before(recommender));
+	from_version int4 := recsys._current_version(recommender, r.live_policy);
+	b record;
 	m recsys.model;
-	before int8;
+	v recsys.policy;
 BEGIN
-	IF target IS NULL THEN
-		RAISE EXCEPTION 'recommender "%" has no earlier model to go back to', recommender USING ERRCODE = '55000',
-			HINT = format('Setting keep_models keeps %s of each policy.', r.settings ->> 'keep_models');
+	IF to_model IS NULL THEN
+		SELECT w.* INTO b FROM recsys._way_back(recommender) w
+		WHERE w.altered OR (w.policy, w.model_id) IS DISTINCT FROM (r.live_policy, r.live_model_id) ORDER BY w.step LIMIT 1;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION 'recommender "%" has no earlier model to go back to', recommender USING ERRCODE = '55000',
+				HINT = format('Setting keep_models keeps %s of each policy.', r.settings ->> 'keep_models');
+		END IF;
+	ELSE
+		PERFORM recsys._check_way_back(r, to_model);
+		-- back on the way: what lies above is gone; else on top of what is live
+		SELECT w.* INTO b FROM recsys._way_back(recommender) w WHERE w.model_id = to_model ORDER BY w.step LIMIT 1;
+		IF NOT FOUND THEN
+			SELECT p.to_policy AS policy, p.to_version AS version, p.to_model_id AS model_id,
+				(SELECT max(l.promotion_id) FROM recsys.promotion l WHERE l.recommender = recommender) AS before_id INTO b
+			FROM recsys.promotion p WHERE (p.recommender, p.to_model_id) = (recommender, to_model) ORDER BY p.promotion_id DESC LIMIT 1;
+		END IF;
 	END IF;
-	SELECT d.* INTO m FROM recsys.model d WHERE (d.recommender, d.model_id) = (recommender, target);
-	IF m.model_id IS NULL THEN
-		RAISE EXCEPTION 'model % of recommender "%" does not exist', target, recommender USING ERRCODE = '42704',
-			HINT = format('SELECT model_id FROM recsys.model WHERE recommender = %L AND status = ''ready'' lists those there are.', recommender);
-	ELSIF m.model_id = r.live_model_id AND m.policy = r.live_policy THEN
-		RAISE EXCEPTION 'model % is live already', target USING ERRCODE = '55000';
-	ELSIF m.status <> 'ready' THEN
-		RAISE EXCEPTION 'model % of recommender "%" is no longer kept', target, recommender USING ERRCODE = '55000',
-			HINT = format('SELECT model_id FROM recsys.model WHERE recommender = %L AND status = ''ready'' lists those that are.', recommender);
-	ELSIF NOT EXISTS (SELECT FROM recsys.promotion p WHERE (p.recommender, p.to_model_id) = (recommender, target)) THEN
-		RAISE EXCEPTION 'model % has never been live', target USING ERRCODE = '55000',
-			HINT = format('SELECT recsys.promote(%L, %L, ...) makes the newest model of its policy live.', recommender, m.policy);
-	ELSIF NOT EXISTS (SELECT FROM recsys.policy p WHERE (p.recommender, p.policy) = (recommender, m.policy) AND p.retired_at IS NULL) THEN
-		RAISE EXCEPTION 'policy "%" of model % has been dropped', m.policy, target USING ERRCODE = '55000',
-			HINT = format('SELECT recsys.create_policy(%L, %L, ...) makes it anew.', recommender, m.policy);
-	END IF;
-	-- back on the way: what lies above is gone; else on top of what is live
-	SELECT b.before_id INTO before FROM recsys._way_back(recommender) b WHERE b.model_id = target ORDER BY b.step LIMIT 1;
-	IF NOT FOUND THEN
-		SELECT max(p.promotion_id) INTO before FROM recsys.promotion p WHERE p.recommender = recommender;
-	END IF;
+	SELECT d.* INTO m FROM recsys.model d WHERE (d.recommender, d.model_id) = (recommender, b.model_id);
+	SELECT p.* INTO v FROM recsys.policy p WHERE (p.recommender, p.policy, p.version) = (recommender, b.policy, b.version);
+	PERFORM recsys._restore_policy(v);
 	PERFORM recsys._share_model(recommender, m.model_id);
-	RETURN recsys._switch(r, m, 'rollback', coalesce(nullif(btrim(reason), ''), format('back from model %s', r.live_model_id)), false, NULL, before);
+	RETURN recsys._switch(r, from_version, m, 'rollback', coalesce(nullif(btrim(reason), ''),
+		CASE WHEN m.model_id = r.live_model_id THEN format('back from version %s', from_version) ELSE format('back from model %s', r.live_model_id) END),
+		false, NULL, b.before_id);
 END $$;
 COMMENT ON FUNCTION recsys.rollback(name, int8, text) IS
-'makes a model that has been live before live again, with its policy: to_model, or the one before, and the one before that when called again; returns promotion_id';
+'goes back to what was served before the last switch, and further back when called again; or to a model that has been live before, to_model; with its policy, and the settings that this had when the model was last served so, as a new version where it has others now; returns promotion_id';

@@ -18,7 +18,7 @@ BEGIN ATOMIC
 	WHERE t.recommender = $1 AND t.state = 'held_back'
 	ORDER BY 1 DESC LIMIT 30;
 END;
-COMMENT ON FUNCTION recsys._report_switches(name) IS 'the latest promotions and the runs that were held back, newest first: how is retrain, rollback, force, an experiment, or held_back';
+COMMENT ON FUNCTION recsys._report_switches(name) IS 'the latest promotions and the runs that were held back, newest first: how is retrain, rollback, alter, force, an experiment, or held_back';
 
 CREATE FUNCTION recsys._report_history(recommender name) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

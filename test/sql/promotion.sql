@@ -83,7 +83,7 @@ SELECT (SELECT run_id FROM recsys.training_run WHERE model_id = :m + 6) AS run \
 SELECT holds, round(n.usual::numeric, 9) = round(avg(l.lift)::numeric, 9) AS mean_of_three
 FROM recsys.model m, recsys._judge(:run, m) j,
 	(SELECT avg(lift) AS usual FROM recsys._lifts('promo', 'factors') WHERE model_id - :m IN (1, 2, 5)) n,
-	(SELECT lift FROM recsys._lifts('promo', 'factors') l JOIN recsys.promotion p ON p.to_model_id = l.model_id WHERE l.run_id < :run ORDER BY l.run_id DESC LIMIT 3) l
+	(SELECT lift FROM recsys._lifts('promo', 'factors') l WHERE EXISTS (SELECT FROM recsys.promotion p WHERE p.to_model_id = l.model_id) AND l.run_id < :run ORDER BY l.run_id DESC LIMIT 3) l
 WHERE m.model_id = :m + 6 GROUP BY holds, n.usual;
 EXECUTE live;
 
@@ -157,6 +157,51 @@ EXECUTE live;
 SELECT recsys.create_policy('promo', 'passing', 'item_item');
 SELECT recsys.promote('promo', 'passing', force => true, reason => 'for a day');
 SELECT count(*) FROM promo.recommend(1, policy => 'passing');
+
+-- the live policy's settings are part of what is served: altered in one transaction with their record, and a rollback's to restore
+BEGIN;
+SELECT live_model_id AS model FROM recsys.recommender WHERE recommender = 'promo' \gset
+SELECT version AS v FROM recsys.policy WHERE recommender = 'promo' AND policy = 'factors' AND retired_at IS NULL \gset
+SELECT max(promotion_id) AS last FROM recsys.promotion \gset
+SELECT item_id AS a FROM promo.recommend(1, k => 1) \gset
+PREPARE served AS
+	SELECT r.live_policy, r.live_model_id = :model AS same, p.version - :v AS version, jsonb_array_length(p.settings -> 'rules') AS rules,
+		EXISTS (SELECT FROM promo.recommend(1, k => 1) WHERE item_id = :a) AS a_first, w.to_version = p.version AS recorded
+	FROM recsys.recommender r JOIN recsys.policy p ON (p.recommender, p.policy) = (r.recommender, r.live_policy) AND p.retired_at IS NULL,
+		(SELECT to_version FROM recsys.promotion WHERE recommender = 'promo' ORDER BY promotion_id DESC LIMIT 1) w
+	WHERE r.recommender = 'promo';
+EXECUTE served;
+SELECT recsys.alter_policy('promo', 'factors', jsonb_build_object('rules', jsonb_build_array(jsonb_build_object('rule', 'ban', 'items', jsonb_build_array(:a))))) - :v AS version;
+EXECUTE served;
+SELECT recsys.alter_policy('promo', 'factors', jsonb_build_object('sweeps', 6, 'rules', jsonb_build_array(jsonb_build_object('rule', 'ban', 'items', jsonb_build_array(:a)), '{"rule": "explore", "share": 0.1}'::jsonb))) - :v AS version;
+EXECUTE served;
+-- not of a policy that is not live
+SELECT recsys.alter_policy('promo', 'default', '{"sweeps": 4}') > 0 AS altered;
+SELECT recsys.promote('promo', 'default', force => true, reason => 'for an hour') > 0 AS done;
+SELECT recsys.rollback('promo') > 0 AS done;
+EXECUTE served;
+SELECT recsys.rollback('promo') > 0 AS done;
+EXECUTE served;
+SELECT recsys.rollback('promo', reason => 'all as it was') > 0 AS done;
+EXECUTE served;
+-- what has changed nothing is no step
+SELECT recsys.alter_policy('promo', 'factors', '{}') - :v AS version;
+SELECT recsys.rollback('promo') > 0 AS done;
+SELECT live_model_id <> :model AS another FROM recsys.recommender WHERE recommender = 'promo';
+-- a model comes back with the settings that it was last served with
+SELECT recsys.alter_policy('promo', (SELECT live_policy FROM recsys.recommender WHERE recommender = 'promo'), '{"sweeps": 7}') > 0 AS altered;
+SELECT recsys.rollback('promo', :model) > 0 AS done;
+EXECUTE served;
+SELECT kind, from_policy, from_version - CASE from_policy WHEN 'factors' THEN :v ELSE 0 END AS fv, from_model_id = :model AS fm,
+	to_policy, to_version - CASE to_policy WHEN 'factors' THEN :v ELSE 0 END AS tv, to_model_id = :model AS tm, forced, reason
+FROM recsys.promotion WHERE recommender = 'promo' AND promotion_id > :last ORDER BY promotion_id;
+-- arms are frozen for a rollback as well
+SELECT recsys.alter_policy('promo', 'factors', '{"sweeps": 8}') > 0 AS altered;
+SELECT recsys.create_experiment('promo', 'frozen', '[{"variant": "old", "policy": "factors", "control": true}, {"variant": "new", "policy": "popularity"}]') > 0 AS created;
+SELECT recsys.start_experiment('promo', 'frozen') > 0 AS started;
+SELECT pg_temp.failure($$SELECT recsys.rollback('promo')$$) AS message;
+ROLLBACK;
+DEALLOCATE served;
 
 -- who prunes the history shortens the way back, and nothing else
 BEGIN;
