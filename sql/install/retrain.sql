@@ -137,7 +137,7 @@ CREATE PROCEDURE recsys.retrain(recommender name, policy name DEFAULT NULL, cuto
 LANGUAGE plpgsql AS $$
 DECLARE
 	next_policy name := policy;
-	done name[] := '{}';
+	done name[] := ARRAY[]::name[];
 	failure text[];
 	first_failure text[];
 BEGIN

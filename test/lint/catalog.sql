@@ -49,7 +49,7 @@ CREATE TEMP TABLE rule (n int GENERATED ALWAYS AS IDENTITY, rule text PRIMARY KE
 INSERT INTO rule (rule, query) VALUES
 ('functions have a search_path, an SQL-standard body or are C',
  $$SELECT name FROM f WHERE lanname NOT IN ('c', 'internal') AND prosqlbody IS NULL AND NOT has_path
-	AND NOT (prokind = 'p' AND name ~ '^recsys\.(retrain|retrain_due|tune|demo_visits)\(') AND NOT (in_shop AND proname = 'serve')$$),
+	AND NOT (prokind = 'p' AND name ~ '^recsys\.(_retrain|retrain|retrain_due|tune|demo_visits)\(') AND NOT (in_shop AND proname = 'serve')$$),
 ('functions in SQL have an SQL-standard body',
  $$SELECT name FROM f WHERE lanname = 'sql' AND prosqlbody IS NULL AND NOT has_path$$),
 ('no procedure that commits has a SET clause',
