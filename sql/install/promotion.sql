@@ -69,6 +69,21 @@ END $$;
 COMMENT ON FUNCTION recsys._lock_live(name) IS
 'the registry row of a recommender, so locked that nobody else switches its model';
 
+CREATE FUNCTION recsys._current_version(recommender name, policy name) RETURNS int4
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	version int4;
+BEGIN
+	SELECT p.version INTO version FROM recsys.policy p
+	WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" of recommender "%" does not exist', policy, recommender USING ERRCODE = '42704';
+	END IF;
+	RETURN version;
+END $$;
+COMMENT ON FUNCTION recsys._current_version(name, name) IS 'the version of a policy that is not retired; raises 42704 where there is none';
+
 CREATE FUNCTION recsys._switch(r recsys.recommender, from_version int4, m recsys.model, kind text, reason text,
 	forced boolean DEFAULT false, experiment_id int8 DEFAULT NULL, before_id int8 DEFAULT NULL) RETURNS int8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -200,21 +215,6 @@ COMMENT ON FUNCTION recsys._publish(int8) IS
 'makes the model of a run the one that is served, unless it is of another policy than the live one or is held back, which the run''s message then tells; returns how many recommenders changed';
 
 /* ---- by hand ---- */
-
-CREATE FUNCTION recsys._current_version(recommender name, policy name) RETURNS int4
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-	version int4;
-BEGIN
-	SELECT p.version INTO version FROM recsys.policy p
-	WHERE (p.recommender, p.policy) = (recommender, policy) AND p.retired_at IS NULL;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" of recommender "%" does not exist', policy, recommender USING ERRCODE = '42704';
-	END IF;
-	RETURN version;
-END $$;
-COMMENT ON FUNCTION recsys._current_version(name, name) IS 'the version of a policy that is not retired; raises 42704 where there is none';
 
 CREATE FUNCTION recsys._check_promotion(recommender name, policy name, experiment name, OUT experiment_id int8, OUT version int4, OUT reason text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
